@@ -1,0 +1,1 @@
+"""Development only: starts and stops the servers and processes that Heyday runs on."""
