@@ -1,0 +1,1 @@
+"""Plumbing that several services need, without a word of their domain."""

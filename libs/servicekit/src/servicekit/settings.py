@@ -1,0 +1,160 @@
+"""Settings from the environment and from mounted secrets: the base every service's `settings.py` extends.
+
+A field `database_url` is read from `DATABASE_URL`, or from a file of that name (either case) in the directory `SECRETS_DIR`. Maps are JSON.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXIT_CODE_OF_BAD_SETTINGS = 2
+
+S = TypeVar("S", bound="ServiceSettings")
+Seconds = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Environment(StrEnum):
+    """What the process is part of; rehearsal tools work in the first two only."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PERFORMANCE = "performance"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+    @property
+    def allows_rehearsal(self) -> bool:
+        return self in (Environment.DEVELOPMENT, Environment.TEST)
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    environment: Environment = Field(Environment.PRODUCTION, description="What this process is part of.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe events that are logged.")
+    instance_name: str = Field("", description="Name of this replica in logs and leases. Empty: host name and process id.")
+    grpc_address: str = Field("0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
+    metrics_address: str = Field("0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
+    grpc_reflection: bool | None = Field(None, description="Serve gRPC reflection. Unset: only in development and test.")
+    grpc_max_connection_age_seconds: Seconds = Field(
+        120, description="Age at which a client is asked to connect anew, so that new replicas get their share."
+    )
+    grpc_max_message_bytes: int = Field(4 << 20, gt=0, description="Largest gRPC message taken in or given out.")
+    shutdown_delay_seconds: float = Field(
+        0, ge=0, description="Wait between 'not ready' and the end of serving, while endpoints are withdrawn (5 in a cluster)."
+    )
+    shutdown_grace_seconds: Seconds = Field(
+        20, description="Time for each part to finish what is in flight when the process is asked to end."
+    )
+    clock_offset_seconds: float = Field(0, description="Moves the clock, for rehearsals. Refused outside development and test.")
+    failpoints: dict[str, str] = Field(
+        {}, description='Faults by seam, for tests: `{"seam": "kill@3"}`. Refused outside development and test.'
+    )
+    otlp_endpoint: str = Field("", description="OTLP/gRPC collector for traces, as URL. Empty: no traces are sent.")
+    trace_sample_share: Share = Field(0.01, description="Share of new traces that are recorded.")
+
+    @model_validator(mode="after")
+    def _refuse_rehearsal_in_earnest(self) -> Self:
+        if self.environment.allows_rehearsal:
+            return self
+        for name, value in (("CLOCK_OFFSET_SECONDS", self.clock_offset_seconds), ("FAILPOINTS", self.failpoints)):
+            if value:
+                raise ValueError(f"{name} is for rehearsals: it is refused where ENVIRONMENT is {self.environment}.")
+        return self
+
+    @property
+    def clock_offset(self) -> timedelta:
+        return timedelta(seconds=self.clock_offset_seconds)
+
+    @property
+    def serves_reflection(self) -> bool:
+        return self.environment.allows_rehearsal if self.grpc_reflection is None else self.grpc_reflection
+
+
+class PostgresSettings(BaseSettings):
+    """Mix in where a service has a database."""
+
+    database_url: SecretStr = Field(
+        description="Postgres, as `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; the role's search_path is its schema."
+    )
+    database_pool_size: int = Field(8, ge=1, description="Connections this process keeps.")
+    database_pool_overflow: int = Field(4, ge=0, description="Connections it may open beyond those, for a while.")
+    database_pool_timeout_seconds: Seconds = Field(5, description="Longest wait for a free connection.")
+    database_connect_timeout_seconds: int = Field(5, ge=2, description="Longest wait for a new connection.")
+    database_statement_timeout_seconds: Seconds = Field(30, description="Longest statement.")
+    database_lock_timeout_seconds: Seconds = Field(10, description="Longest wait for a lock.")
+    database_idle_in_transaction_seconds: Seconds = Field(
+        20, description="Longest pause within a transaction. Above the acknowledgement by Kafka."
+    )
+    database_slow_statement_milliseconds: float = Field(200, gt=0, description="Statements slower than this are logged and counted.")
+
+
+class KafkaSettings(BaseSettings):
+    """Mix in where a service produces or consumes."""
+
+    kafka_bootstrap_servers: str = Field(description="Brokers, as HOST:PORT,HOST:PORT.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How brokers are spoken to."
+    )
+    kafka_ca_file: Path | None = Field(None, description="Certificates that vouch for the brokers. Unset: the system's.")
+    kafka_certificate_file: Path | None = Field(None, description="Certificate of this client.")
+    kafka_key_file: Path | None = Field(None, description="Key of that certificate.")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How this client proves who it is."
+    )
+    kafka_sasl_username: str = Field("", description="Name for SASL.")
+    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="Password for SASL.")
+    kafka_linger_milliseconds: float = Field(5, ge=0, description="Wait for more records before a batch is sent.")
+    kafka_acknowledgement_timeout_seconds: Seconds = Field(10, description="Longest wait for a broker's acknowledgement.")
+    kafka_session_timeout_seconds: Seconds = Field(6, description="Silence after which a consumer's partitions go to others.")
+    kafka_fetch_wait_milliseconds: int = Field(500, ge=1, description="Longest a broker waits for records before it answers a fetch.")
+
+
+class RedisSettings(BaseSettings):
+    """Mix in where a service takes hints from Redis."""
+
+    redis_url: SecretStr = Field(description="Redis or Valkey, as `redis://HOST:PORT/0`, `rediss://` with TLS.")
+    redis_timeout_milliseconds: float = Field(100, ge=1, description="Longest wait for an answer; then it is done without.")
+    redis_max_connections: int = Field(16, ge=1, description="Connections this process may open.")
+
+
+class BadSettings(Exception):
+    """The settings have mistakes."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(mistakes))
+
+
+def load(cls: type[S]) -> S:
+    """Read and check the settings of this process; on mistakes print all of them to stderr, one sentence each, and exit with 2."""
+    try:
+        return parse(cls, os.environ)
+    except BadSettings as error:
+        print("The settings have mistakes:", *error.mistakes, sep="\n  ", file=sys.stderr)
+        raise SystemExit(EXIT_CODE_OF_BAD_SETTINGS) from None
+
+
+def parse(cls: type[S], environ: Mapping[str, str]) -> S:
+    """Settings from `environ`. Raises BadSettings with every mistake; no sentence repeats a value, which may be secret."""
+    raise NotImplementedError
+
+
+def settings_table(cls: type[ServiceSettings]) -> str:
+    """A markdown table of all settings of `cls`: name, type, default, meaning."""
+    raise NotImplementedError
+
+
+def assert_readme_matches(readme: Path, cls: type[ServiceSettings]) -> None:
+    """Raise AssertionError, showing the right table, unless `readme` contains `settings_table(cls)`."""
+    raise NotImplementedError
