@@ -1,0 +1,1 @@
+"""One file per kind of occasion; the registry finds them, nothing lists them."""
