@@ -1,17 +1,28 @@
 """Starting, watching and stopping the parts of a process."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import structlog
+import uvloop
+
+from servicekit.loops import Backoff, Loop, every, probe
+from servicekit.readiness import Readiness
+
+__all__ = ["Backoff", "Closing", "Component", "Loop", "Readiness", "every", "probe", "run", "supervise"]
+
+_log = structlog.get_logger()
 
 
 class Component(Protocol):
     """A part of a process with a life of its own: a server, a consumer, a loop, a pool.
 
-    `start` returns when the part serves; it may wait for what it needs (with backoff), and raises if it never can. `wait` returns or
-    raises only if the part ends by itself: either ends the process, for a part that has died silently is the worst of failures.
-    `stop` finishes or gives back what is in flight within the time it was built with; it is idempotent, and is called also if `start` failed.
+    `start` returns when the part serves; it may wait for what it needs (with backoff), and raises if it never can. `wait` returns or raises
+    only if the part ends by itself: either ends the process, for a part that has died silently is the worst of failures. `stop` finishes or
+    gives back what is in flight; it is idempotent, and is called also if `start` failed or was cancelled.
     """
 
     @property
@@ -24,91 +35,98 @@ class Component(Protocol):
     async def stop(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds to wait before try n: doubling from `first` to `longest`, with full jitter on the upper half."""
-
-    first: float = 0.2
-    longest: float = 15.0
-
-    def seconds(self, tries: int) -> float:
-        raise NotImplementedError
-
-
-class Readiness:
-    """Which parts are ready; the process is ready when all of them are. Feeds gRPC health and a gauge."""
-
-    def expect(self, name: str) -> None:
-        """Count `name` as not ready until it is set."""
-        raise NotImplementedError
-
-    def set(self, name: str, ready: bool) -> None:
-        raise NotImplementedError
-
-    def drain(self) -> None:
-        """From now on the process is not ready, whatever its parts say."""
-        raise NotImplementedError
-
-    @property
-    def ready(self) -> bool:
-        raise NotImplementedError
-
-    def missing(self) -> list[str]:
-        """The parts that are not ready, sorted."""
-        raise NotImplementedError
-
-    async def changed(self) -> None:
-        """Return at the next change."""
-        raise NotImplementedError
-
-
 def run(build: Callable[[], Sequence[Component]], *, grace_seconds: float, readiness: Readiness | None = None) -> int:
     """Run the parts that `build` returns until SIGTERM or SIGINT, or until one fails; return the exit code: 0, or 1 after a failure.
 
     `build` is called within the running loop (uvloop), so parts may create clients. Parts start in order and stop in reverse order; each
     has `grace_seconds` to stop, then it is cancelled. A second signal ends the process at once.
     """
-    raise NotImplementedError
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, _end, stop)
+        return await supervise(build(), stop, grace_seconds=grace_seconds, readiness=readiness)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())
 
 
 async def supervise(
     components: Sequence[Component], stop: asyncio.Event, *, grace_seconds: float, readiness: Readiness | None = None
 ) -> int:
     """What `run` does, without loop and signals: returns when `stop` is set or a part has failed, after all are stopped."""
-    raise NotImplementedError
+    tasks = {asyncio.create_task(_live(components), name="parts"), asyncio.create_task(stop.wait(), name="stop")}
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    failed = any(task.get_name() == "parts" for task in done)
+    if readiness is not None:
+        readiness.drain()
+    for task in tasks:
+        task.cancel()
+    for error in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(error, Exception):
+            _log.error("runtime.part_failed", exc_info=error)
+    for component in reversed(components):
+        await _stop(component, grace_seconds)
+    return 1 if failed else 0
 
 
-def loop(
-    name: str,
-    body: Callable[[asyncio.Event], Awaitable[object]],
-    *,
-    backoff: Backoff = Backoff(),
-    grace_seconds: float = 20,
-) -> Component:
-    """A background loop that never dies silently: when `body` raises or returns it is logged, counted and begun anew after a wait.
-
-    `body` gets an event that is set when it should end; it is cancelled if it has not ended after `grace_seconds`.
-    """
-    raise NotImplementedError
-
-
-def every(
-    name: str, seconds: float, step: Callable[[], Awaitable[object]], *, wake: asyncio.Event | None = None, grace_seconds: float = 20
-) -> Component:
-    """A loop that calls `step` each `seconds` (and at once when `wake` is set, which it clears); a step in flight is finished at stop.
-
-    A step that raises is logged and counted, and tried again with backoff.
-    """
-    raise NotImplementedError
+async def _live(components: Sequence[Component]) -> None:
+    """Start all in order, then watch all; return or raise as soon as one has ended."""
+    watches: set[asyncio.Task[None]] = set()
+    try:
+        start = asyncio.create_task(_start(components, watches))
+        watches.add(start)
+        while True:
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
+                if task is not start:
+                    raise RuntimeError(f"The part {task.get_name()} ended by itself.")
+                watches.discard(start)
+                _log.info("runtime.started", parts=[component.name for component in components])
+            if not watches:
+                return
+    finally:
+        for task in watches:
+            task.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
 
 
-def probe(
-    name: str, check: Callable[[], Awaitable[object]], readiness: Readiness, *, seconds: float = 5, timeout_seconds: float = 2
-) -> Component:
-    """A loop that sets the readiness of `name` by whether `check` returns in time. Start returns at once: a dependency may come later."""
-    raise NotImplementedError
+async def _start(components: Sequence[Component], watches: set[asyncio.Task[None]]) -> None:
+    for component in components:
+        await component.start()
+        watches.add(asyncio.create_task(component.wait(), name=component.name))
 
 
-def closing(name: str, close: Callable[[], Awaitable[object]]) -> Component:
+async def _stop(component: Component, grace_seconds: float) -> None:
+    try:
+        async with asyncio.timeout(grace_seconds):
+            await component.stop()
+    except Exception:
+        _log.exception("runtime.stop_failed", part=component.name)
+
+
+def _end(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        _log.warning("runtime.ended_at_once")
+        os._exit(1)
+    _log.info("runtime.stopping")
+    stop.set()
+
+
+class Closing:
     """A part that only has to be closed at the end: a pool, a channel, a client."""
-    raise NotImplementedError
+
+    def __init__(self, name: str, close: Callable[[], Awaitable[object]]) -> None:
+        self.name = name
+        self._close = close
+
+    async def start(self) -> None:
+        pass
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        await self._close()

@@ -4,15 +4,20 @@ A field `database_url` is read from `DATABASE_URL`, or from a file of that name 
 """
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings.sources.utils import parse_env_vars
+
+from servicekit import failpoint
 
 EXIT_CODE_OF_BAD_SETTINGS = 2
 
@@ -42,7 +47,9 @@ class ServiceSettings(BaseSettings):
 
     environment: Environment = Field(Environment.PRODUCTION, description="What this process is part of.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe events that are logged.")
-    instance_name: str = Field("", description="Name of this replica in logs and leases. Empty: host name and process id.")
+    instance_name: str = Field(
+        "", validate_default=True, description="Name of this replica in logs and leases. Empty: host name and process id."
+    )
     grpc_address: str = Field("0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
     metrics_address: str = Field("0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
     grpc_reflection: bool | None = Field(None, description="Serve gRPC reflection. Unset: only in development and test.")
@@ -63,14 +70,37 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = Field("", description="OTLP/gRPC collector for traces, as URL. Empty: no traces are sent.")
     trace_sample_share: Share = Field(0.01, description="Share of new traces that are recorded.")
 
-    @model_validator(mode="after")
-    def _refuse_rehearsal_in_earnest(self) -> Self:
-        if self.environment.allows_rehearsal:
-            return self
-        for name, value in (("CLOCK_OFFSET_SECONDS", self.clock_offset_seconds), ("FAILPOINTS", self.failpoints)):
-            if value:
-                raise ValueError(f"{name} is for rehearsals: it is refused where ENVIRONMENT is {self.environment}.")
-        return self
+    @field_validator("clock_offset_seconds", "failpoints")
+    @classmethod
+    def _refuse_rehearsal_in_earnest(cls, value: Any, info: ValidationInfo) -> Any:
+        environment = info.data.get("environment")
+        if value and environment is not None and not environment.allows_rehearsal:
+            raise ValueError(f"is for rehearsals and refused where ENVIRONMENT is {environment}")
+        return value
+
+    @field_validator("failpoints")
+    @classmethod
+    def _check_failpoints(cls, value: dict[str, str]) -> dict[str, str]:
+        for action in value.values():
+            failpoint.Action.parse(action)
+        return value
+
+    @field_validator("instance_name")
+    @classmethod
+    def _name_instance(cls, value: str) -> str:
+        return value or f"{socket.gethostname()}-{os.getpid()}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # `parse` is the one way in from outside: a test that builds settings by hand must not pick up its machine's environment.
+        return (init_settings,)
 
     @property
     def clock_offset(self) -> timedelta:
@@ -147,14 +177,44 @@ def load(cls: type[S]) -> S:
 
 def parse(cls: type[S], environ: Mapping[str, str]) -> S:
     """Settings from `environ`. Raises BadSettings with every mistake; no sentence repeats a value, which may be secret."""
-    raise NotImplementedError
+    values = {**_secret_files(cls, environ.get("SECRETS_DIR", "")), **_Environ(cls, environ)()}
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise BadSettings([_sentence(cls, mistake["loc"], mistake["type"], mistake["msg"]) for mistake in error.errors()]) from None
 
 
-def settings_table(cls: type[ServiceSettings]) -> str:
-    """A markdown table of all settings of `cls`: name, type, default, meaning."""
-    raise NotImplementedError
+class _Environ(EnvSettingsSource):
+    """The environment as a source of settings. Text that is no JSON is passed on as it is, so that the check lists it among all mistakes."""
+
+    def __init__(self, cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return parse_env_vars(self._environ, self.case_sensitive, self.env_ignore_empty, self.env_parse_none_str)
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
-def assert_readme_matches(readme: Path, cls: type[ServiceSettings]) -> None:
-    """Raise AssertionError, showing the right table, unless `readme` contains `settings_table(cls)`."""
-    raise NotImplementedError
+def _secret_files(cls: type[BaseSettings], directory: str) -> dict[str, Any]:
+    if not directory:
+        return {}
+    if not Path(directory).is_dir():
+        raise BadSettings(["SECRETS_DIR is not a directory."])
+    return SecretsSettingsSource(cls, secrets_dir=directory)()
+
+
+def _sentence(cls: type[BaseSettings], location: tuple[int | str, ...], kind: str, message: str) -> str:
+    if not location:
+        return message.removeprefix("Value error, ")
+    name = str(location[0]).upper() + "".join(f"[{part}]" for part in location[1:])
+    if kind == "missing":
+        return f"{name} is missing. {cls.model_fields[str(location[0])].description}"
+    if kind == "dict_type":
+        return f"{name} is not a JSON object."
+    return f"{name} {message.removeprefix('Value error, ').replace('Input should', 'should').rstrip('.')}."

@@ -1,0 +1,133 @@
+"""Background loops that never die silently."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter
+
+from servicekit.clock import monotonic
+from servicekit.readiness import Readiness
+
+FAILURES = Counter("background_loop_failures_total", "Times a background loop failed and was begun anew.", ["loop"])
+
+_log = structlog.get_logger()
+
+Body = Callable[[asyncio.Event], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds to wait before the next try: doubling from `first` to `longest`, with jitter on the upper half."""
+
+    first: float = 0.2
+    longest: float = 15.0
+
+    def seconds(self, failures: int) -> float:
+        ceiling = min(self.longest, self.first * 2 ** min(failures - 1, 30))
+        return random.uniform(ceiling / 2, ceiling)
+
+
+class Loop:
+    """A part that runs `body` in the background: when it raises or returns it is logged, counted and begun anew after a wait.
+
+    `body` gets an event that is set when it should end; if it has not ended after `grace_seconds` it is cancelled.
+    """
+
+    def __init__(self, name: str, body: Body, *, backoff: Backoff = Backoff(), grace_seconds: float = 15) -> None:
+        self.name = name
+        self._body = body
+        self._backoff = backoff
+        self._grace_seconds = grace_seconds
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def wait(self) -> None:
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._task is None:
+            return
+        done, _ = await asyncio.wait({self._task}, timeout=self._grace_seconds)
+        if not done:
+            _log.warning("loop.cancelled", loop=self.name)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = monotonic()
+            try:
+                await self._body(self._stopping)
+            except Exception:
+                _log.exception("loop.failed", loop=self.name)
+            if self._stopping.is_set():
+                return
+            failures = 1 if monotonic() - began > self._backoff.longest else failures + 1
+            FAILURES.labels(self.name).inc()
+            await pause(self._backoff.seconds(failures), self._stopping)
+
+
+async def pause(seconds: float, *events: asyncio.Event) -> None:
+    """Wait `seconds`, or until one of the events is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
+
+
+def every(
+    name: str, seconds: float, step: Callable[[], Awaitable[object]], *, wake: asyncio.Event | None = None, grace_seconds: float = 15
+) -> Loop:
+    """A loop that calls `step` at once, then each `seconds`, and whenever `wake` is set (which it clears).
+
+    A step in flight is finished at stop. One that raises is logged and counted, and tried again with backoff.
+    """
+    woken = wake or asyncio.Event()
+
+    async def body(stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            woken.clear()
+            await step()
+            await pause(seconds, stopping, woken)
+
+    return Loop(name, body, grace_seconds=grace_seconds)
+
+
+def probe(
+    name: str, check: Callable[[], Awaitable[object]], readiness: Readiness, *, seconds: float = 5, timeout_seconds: float = 2
+) -> Loop:
+    """A loop that sets the readiness of `name` by whether `check` returns in time. Start does not wait: a dependency may come later."""
+    readiness.expect(name)
+    known: bool | None = None
+
+    async def step() -> None:
+        nonlocal known
+        works = False
+        with suppress(Exception):
+            async with asyncio.timeout(timeout_seconds):
+                await check()
+            works = True
+        if works != known:
+            _log.info("probe.changed", part=name, ready=works)
+            known = works
+        readiness.set(name, works)
+
+    async def body(stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await step()
+            # Look more often while something is missing: recovery should show soon.
+            await pause(seconds if known else min(seconds, 0.5), stopping)
+
+    return Loop(name, body)
