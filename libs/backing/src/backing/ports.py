@@ -1,0 +1,23 @@
+import random
+import socket
+
+# Below the ephemeral range: while a server is down for a restart, nobody's outgoing connection takes its port.
+_LOWEST, _HIGHEST = 15_000, 32_000
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    while True:
+        port = random.randint(_LOWEST, _HIGHEST)
+        if _can_listen_on(port):
+            return port
+
+
+def _can_listen_on(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

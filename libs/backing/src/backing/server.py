@@ -1,0 +1,50 @@
+import time
+from typing import Protocol
+
+from backing.process import Process
+
+
+class Server(Protocol):
+    """A process that others connect to: one of the backing servers, or one replica of a service."""
+
+    @property
+    def process(self) -> Process: ...
+
+    def prepare(self) -> None:
+        """Makes what the process finds at its start, such as a data directory. Repeatable: what is there stays."""
+        ...
+
+    def answers(self) -> bool:
+        """Whether a client gets a proper answer now; never raises for a server that is down."""
+        ...
+
+
+def start(*servers: Server, timeout_seconds: float = 90.0) -> None:
+    """Starts the servers side by side and returns when all of them answer; raises ProcessFailed if one does not."""
+    for server in servers:
+        server.prepare()
+        server.process.start()
+    deadline = time.monotonic() + timeout_seconds
+    for server in servers:
+        _wait_until_it_answers(server, deadline)
+
+
+def restart(server: Server, *, timeout_seconds: float = 90.0) -> None:
+    """Stops the server and starts it again with the same data, on the same port."""
+    server.process.stop()
+    start(server, timeout_seconds=timeout_seconds)
+
+
+def stop(*servers: Server) -> None:
+    """Stops the servers, the last one first."""
+    for server in reversed(servers):
+        server.process.stop()
+
+
+def _wait_until_it_answers(server: Server, deadline: float) -> None:
+    while not server.answers():
+        if not server.process.running:
+            raise server.process.failed(f"ended with exit code {server.process.exit_code} before it answered")
+        if time.monotonic() > deadline:
+            raise server.process.failed("does not answer")
+        time.sleep(0.05)
