@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-heyday/dispatcher/v1/dispatcher_service.proto\x12\x14heyday.dispatcher.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"#\n\x0f\x44ispatchRequest\x12\x10\n\x08messages\x18\x01 \x03(\x0c\"I\n\x10\x44ispatchResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.heyday.dispatcher.v1.DispatchResult\"\xcc\x03\n\x0e\x44ispatchResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12;\n\x06result\x18\x02 \x01(\x0e\x32+.heyday.dispatcher.v1.DispatchResult.Result\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\x12\n\ncall_count\x18\x07 \x01(\x05\x12\x31\n\rdispatch_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rresponse_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0bretry_after\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06unsure\x18\x0b \x01(\x08\"e\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\r\n\tPERMANENT\x10\x03\x12\n\n\x06UNSURE\x10\x04\x12\r\n\tNOT_TRIED\x10\x05\x32p\n\x11\x44ispatcherService\x12[\n\x08\x44ispatch\x12%.heyday.dispatcher.v1.DispatchRequest\x1a&.heyday.dispatcher.v1.DispatchResponse0\x01\x42\x36Z4heyday/gateway/gen/heyday/dispatcher/v1;dispatcherv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-heyday/dispatcher/v1/dispatcher_service.proto\x12\x14heyday.dispatcher.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"-\n\x0f\x44ispatchRequest\x12\x1a\n\x08messages\x18\x01 \x03(\x0cR\x08messages\"R\n\x10\x44ispatchResponse\x12>\n\x07results\x18\x01 \x03(\x0b\x32$.heyday.dispatcher.v1.DispatchResultR\x07results\"\xc3\x04\n\x0e\x44ispatchResult\x12\x14\n\x05index\x18\x01 \x01(\x05R\x05index\x12\x43\n\x06result\x18\x02 \x01(\x0e\x32+.heyday.dispatcher.v1.DispatchResult.ResultR\x06result\x12\x1a\n\x08provider\x18\x03 \x01(\tR\x08provider\x12.\n\x13provider_message_id\x18\x04 \x01(\tR\x11providerMessageId\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n\x06\x64\x65tail\x18\x06 \x01(\tR\x06\x64\x65tail\x12\x1d\n\ncall_count\x18\x07 \x01(\x05R\tcallCount\x12?\n\rdispatch_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0c\x64ispatchTime\x12?\n\rresponse_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cresponseTime\x12:\n\x0bretry_after\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationR\nretryAfter\x12\x16\n\x06unsure\x18\x0b \x01(\x08R\x06unsure\"e\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\r\n\tPERMANENT\x10\x03\x12\n\n\x06UNSURE\x10\x04\x12\r\n\tNOT_TRIED\x10\x05\x32p\n\x11\x44ispatcherService\x12[\n\x08\x44ispatch\x12%.heyday.dispatcher.v1.DispatchRequest\x1a&.heyday.dispatcher.v1.DispatchResponse0\x01\x42\x36Z4heyday/gateway/gen/heyday/dispatcher/v1;dispatcherv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z4heyday/gateway/gen/heyday/dispatcher/v1;dispatcherv1'
   _globals['_DISPATCHREQUEST']._serialized_start=136
-  _globals['_DISPATCHREQUEST']._serialized_end=171
-  _globals['_DISPATCHRESPONSE']._serialized_start=173
-  _globals['_DISPATCHRESPONSE']._serialized_end=246
-  _globals['_DISPATCHRESULT']._serialized_start=249
-  _globals['_DISPATCHRESULT']._serialized_end=709
-  _globals['_DISPATCHRESULT_RESULT']._serialized_start=608
-  _globals['_DISPATCHRESULT_RESULT']._serialized_end=709
-  _globals['_DISPATCHERSERVICE']._serialized_start=711
-  _globals['_DISPATCHERSERVICE']._serialized_end=823
+  _globals['_DISPATCHREQUEST']._serialized_end=181
+  _globals['_DISPATCHRESPONSE']._serialized_start=183
+  _globals['_DISPATCHRESPONSE']._serialized_end=265
+  _globals['_DISPATCHRESULT']._serialized_start=268
+  _globals['_DISPATCHRESULT']._serialized_end=847
+  _globals['_DISPATCHRESULT_RESULT']._serialized_start=746
+  _globals['_DISPATCHRESULT_RESULT']._serialized_end=847
+  _globals['_DISPATCHERSERVICE']._serialized_start=849
+  _globals['_DISPATCHERSERVICE']._serialized_end=961
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(heyday/notifier/v1/message_outcome.proto\x12\x12heyday.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x03\n\x0eMessageOutcome\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0f\n\x07user_id\x18\x03 \x01(\x0c\x12\x39\n\x06result\x18\x04 \x01(\x0e\x32).heyday.notifier.v1.MessageOutcome.Result\x12\x0e\n\x06unsure\x18\x05 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x1b\n\x13provider_message_id\x18\x08 \x01(\t\x12-\n\tsent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07variant\x18\n \x01(\t\x12\x35\n\x11next_attempt_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\x13\n\x0btraceparent\x18\r \x01(\t\"v\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x08\n\x04SENT\x10\x01\x12\t\n\x05RETRY\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x12\r\n\tCANCELLED\x10\x04\x12\x0b\n\x07\x45XPIRED\x10\x05\x12\x08\n\x04HELD\x10\x06\x12\r\n\tUNCERTAIN\x10\x07\x42\x32Z0heyday/gateway/gen/heyday/notifier/v1;notifierv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(heyday/notifier/v1/message_outcome.proto\x12\x12heyday.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x04\n\x0eMessageOutcome\x12\x0e\n\x02id\x18\x01 \x01(\x0cR\x02id\x12\x1a\n\x08revision\x18\x02 \x01(\x05R\x08revision\x12\x17\n\x07user_id\x18\x03 \x01(\x0cR\x06userId\x12\x41\n\x06result\x18\x04 \x01(\x0e\x32).heyday.notifier.v1.MessageOutcome.ResultR\x06result\x12\x16\n\x06unsure\x18\x05 \x01(\x08R\x06unsure\x12\x18\n\x07\x61ttempt\x18\x06 \x01(\x05R\x07\x61ttempt\x12\x1a\n\x08provider\x18\x07 \x01(\tR\x08provider\x12.\n\x13provider_message_id\x18\x08 \x01(\tR\x11providerMessageId\x12\x37\n\tsent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08sentTime\x12\x18\n\x07variant\x18\n \x01(\tR\x07variant\x12\x46\n\x11next_attempt_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0fnextAttemptTime\x12\x16\n\x06reason\x18\x0c \x01(\tR\x06reason\x12 \n\x0btraceparent\x18\r \x01(\tR\x0btraceparent\"v\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x08\n\x04SENT\x10\x01\x12\t\n\x05RETRY\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x12\r\n\tCANCELLED\x10\x04\x12\x0b\n\x07\x45XPIRED\x10\x05\x12\x08\n\x04HELD\x10\x06\x12\r\n\tUNCERTAIN\x10\x07\x42\x32Z0heyday/gateway/gen/heyday/notifier/v1;notifierv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z0heyday/gateway/gen/heyday/notifier/v1;notifierv1'
   _globals['_MESSAGEOUTCOME']._serialized_start=98
-  _globals['_MESSAGEOUTCOME']._serialized_end=576
-  _globals['_MESSAGEOUTCOME_RESULT']._serialized_start=458
-  _globals['_MESSAGEOUTCOME_RESULT']._serialized_end=576
+  _globals['_MESSAGEOUTCOME']._serialized_end=709
+  _globals['_MESSAGEOUTCOME_RESULT']._serialized_start=591
+  _globals['_MESSAGEOUTCOME_RESULT']._serialized_end=709
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from heyday.notifier.v1 import delivery_pb2 as heyday_dot_notifier_dot_v1_dot_delivery__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)heyday/notifier/v1/notifier_service.proto\x12\x12heyday.notifier.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a!heyday/notifier/v1/delivery.proto\"&\n\x12GetDeliveryRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x82\x01\n\x15ListDeliveriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".heyday.notifier.v1.Delivery.State\"c\n\x16ListDeliveriesResponse\x12\x30\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1c.heyday.notifier.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x14GetDeadLetterRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"`\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"h\n\x17ListDeadLettersResponse\x12\x34\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1e.heyday.notifier.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9f\x04\n\x0fNotifierService\x12y\n\x0bGetDelivery\x12&.heyday.notifier.v1.GetDeliveryRequest\x1a\x1c.heyday.notifier.v1.Delivery\"$\xda\x41\x02id\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/deliveries/{id}\x12\x83\x01\n\x0eListDeliveries\x12).heyday.notifier.v1.ListDeliveriesRequest\x1a*.heyday.notifier.v1.ListDeliveriesResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/deliveries\x12\x80\x01\n\rGetDeadLetter\x12(.heyday.notifier.v1.GetDeadLetterRequest\x1a\x1e.heyday.notifier.v1.DeadLetter\"%\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/deadLetters/{id}\x12\x87\x01\n\x0fListDeadLetters\x12*.heyday.notifier.v1.ListDeadLettersRequest\x1a+.heyday.notifier.v1.ListDeadLettersResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/deadLettersB2Z0heyday/gateway/gen/heyday/notifier/v1;notifierv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)heyday/notifier/v1/notifier_service.proto\x12\x12heyday.notifier.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a!heyday/notifier/v1/delivery.proto\"*\n\x12GetDeliveryRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"\xa6\x01\n\x15ListDeliveriesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\".heyday.notifier.v1.Delivery.StateR\x05state\"~\n\x16ListDeliveriesResponse\x12<\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1c.heyday.notifier.v1.DeliveryR\ndeliveries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\",\n\x14GetDeadLetterRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"\x85\x01\n\x16ListDeadLettersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\"\x84\x01\n\x17ListDeadLettersResponse\x12\x41\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1e.heyday.notifier.v1.DeadLetterR\x0b\x64\x65\x61\x64Letters\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x9f\x04\n\x0fNotifierService\x12y\n\x0bGetDelivery\x12&.heyday.notifier.v1.GetDeliveryRequest\x1a\x1c.heyday.notifier.v1.Delivery\"$\xda\x41\x02id\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/deliveries/{id}\x12\x83\x01\n\x0eListDeliveries\x12).heyday.notifier.v1.ListDeliveriesRequest\x1a*.heyday.notifier.v1.ListDeliveriesResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/deliveries\x12\x80\x01\n\rGetDeadLetter\x12(.heyday.notifier.v1.GetDeadLetterRequest\x1a\x1e.heyday.notifier.v1.DeadLetter\"%\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/deadLetters/{id}\x12\x87\x01\n\x0fListDeadLetters\x12*.heyday.notifier.v1.ListDeadLettersRequest\x1a+.heyday.notifier.v1.ListDeadLettersResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/api/v1/deadLettersB2Z0heyday/gateway/gen/heyday/notifier/v1;notifierv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,17 +49,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFIERSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
   _globals['_NOTIFIERSERVICE'].methods_by_name['ListDeadLetters']._serialized_options = b'\202\323\344\223\002\025\022\023/api/v1/deadLetters'
   _globals['_GETDELIVERYREQUEST']._serialized_start=188
-  _globals['_GETDELIVERYREQUEST']._serialized_end=226
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=229
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=359
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=361
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=460
-  _globals['_GETDEADLETTERREQUEST']._serialized_start=462
-  _globals['_GETDEADLETTERREQUEST']._serialized_end=502
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=504
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=600
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=602
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=706
-  _globals['_NOTIFIERSERVICE']._serialized_start=709
-  _globals['_NOTIFIERSERVICE']._serialized_end=1252
+  _globals['_GETDELIVERYREQUEST']._serialized_end=230
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=233
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=399
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=401
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=527
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=529
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=573
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=576
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=709
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=712
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=844
+  _globals['_NOTIFIERSERVICE']._serialized_start=847
+  _globals['_NOTIFIERSERVICE']._serialized_end=1390
 # @@protoc_insertion_point(module_scope)

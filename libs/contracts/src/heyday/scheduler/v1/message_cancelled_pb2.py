@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+heyday/scheduler/v1/message_cancelled.proto\x12\x13heyday.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\x10MessageCancelled\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0f\n\x07user_id\x18\x03 \x01(\x0c\x12/\n\x0b\x63\x61ncel_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x05 \x01(\tB4Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+heyday/scheduler/v1/message_cancelled.proto\x12\x13heyday.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x01\n\x10MessageCancelled\x12\x0e\n\x02id\x18\x01 \x01(\x0cR\x02id\x12\x1a\n\x08revision\x18\x02 \x01(\x05R\x08revision\x12\x17\n\x07user_id\x18\x03 \x01(\x0cR\x06userId\x12;\n\x0b\x63\x61ncel_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncancelTime\x12 \n\x0btraceparent\x18\x05 \x01(\tR\x0btraceparentB4Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1'
   _globals['_MESSAGECANCELLED']._serialized_start=102
-  _globals['_MESSAGECANCELLED']._serialized_end=237
+  _globals['_MESSAGECANCELLED']._serialized_end=284
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%heyday/scheduler/v1/message_due.proto\x12\x13heyday.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n\nMessageDue\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12\x0f\n\x07user_id\x18\x03 \x01(\x0c\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x0f\n\x07variant\x18\x05 \x01(\t\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fnot_before_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0enot_after_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65mail\x18\n \x01(\t\x12\x12\n\nfirst_name\x18\x0b \x01(\t\x12\x11\n\tlast_name\x18\x0c \x01(\t\x12\x0e\n\x06locale\x18\r \x01(\t\x12\x10\n\x08timezone\x18\x0e \x01(\t\x12\r\n\x05years\x18\x0f \x01(\x05\x12\x11\n\trecovered\x18\x10 \x01(\x08\x12\x13\n\x0btraceparent\x18\x11 \x01(\t\x12\x0e\n\x06replay\x18\x12 \x01(\x05\x42\x34Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%heyday/scheduler/v1/message_due.proto\x12\x13heyday.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x04\n\nMessageDue\x12\x0e\n\x02id\x18\x01 \x01(\x0cR\x02id\x12\x1a\n\x08revision\x18\x02 \x01(\x05R\x08revision\x12\x17\n\x07user_id\x18\x03 \x01(\x0cR\x06userId\x12\x12\n\x04kind\x18\x04 \x01(\tR\x04kind\x12\x18\n\x07variant\x18\x05 \x01(\tR\x07variant\x12\x35\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x64ueTime\x12\x42\n\x0fnot_before_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rnotBeforeTime\x12@\n\x0enot_after_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cnotAfterTime\x12;\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\x14\n\x05\x65mail\x18\n \x01(\tR\x05\x65mail\x12\x1d\n\nfirst_name\x18\x0b \x01(\tR\tfirstName\x12\x1b\n\tlast_name\x18\x0c \x01(\tR\x08lastName\x12\x16\n\x06locale\x18\r \x01(\tR\x06locale\x12\x1a\n\x08timezone\x18\x0e \x01(\tR\x08timezone\x12\x14\n\x05years\x18\x0f \x01(\x05R\x05years\x12\x1c\n\trecovered\x18\x10 \x01(\x08R\trecovered\x12 \n\x0btraceparent\x18\x11 \x01(\tR\x0btraceparent\x12\x16\n\x06replay\x18\x12 \x01(\x05R\x06replayB4Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1'
   _globals['_MESSAGEDUE']._serialized_start=96
-  _globals['_MESSAGEDUE']._serialized_end=545
+  _globals['_MESSAGEDUE']._serialized_end=717
 # @@protoc_insertion_point(module_scope)

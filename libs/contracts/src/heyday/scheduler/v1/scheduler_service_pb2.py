@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from heyday.scheduler.v1 import message_pb2 as heyday_dot_scheduler_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+heyday/scheduler/v1/scheduler_service.proto\x12\x13heyday.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!heyday/scheduler/v1/message.proto\"%\n\x11GetMessageRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa2\x01\n\x13ListMessagesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x31\n\x05state\x18\x04 \x01(\x0e\x32\".heyday.scheduler.v1.Message.State\x12\x12\n\nlocal_date\x18\x05 \x01(\t\x12\x0c\n\x04kind\x18\x06 \x01(\t\"_\n\x14ListMessagesResponse\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.heyday.scheduler.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc8\x02\n\x06Replan\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12/\n\x0breplan_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x63\x61ncelled_count\x18\x04 \x01(\x05\x12\x19\n\x11rescheduled_count\x18\x05 \x01(\x05\x12\x12\n\nkept_count\x18\x06 \x01(\x05\x12\x33\n\x07\x61\x63tions\x18\x07 \x03(\x0b\x32\".heyday.scheduler.v1.Replan.Action\x12\x0e\n\x06\x65rrors\x18\x08 \x03(\t\x1a^\n\x06\x41\x63tion\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x12\n\nlocal_date\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"R\n\x12ListReplansRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x13ListReplansResponse\x12,\n\x07replans\x18\x01 \x03(\x0b\x32\x1b.heyday.scheduler.v1.Replan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xde\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\x12\x10\n\x08schedule\x18\x03 \x01(\t\x12\x31\n\rnext_run_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08last_run\x18\x05 \x01(\x0b\x32\x1c.heyday.scheduler.v1.Job.Run\x1a\xc4\x02\n\x03Run\x12-\n\ttick_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x64uration_seconds\x18\x04 \x01(\x01\x12\x0e\n\x06result\x18\x05 \x01(\t\x12\x38\n\x06\x63ounts\x18\x06 \x03(\x0b\x32(.heyday.scheduler.v1.Job.Run.CountsEntry\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0e\n\x06manual\x18\x08 \x01(\x08\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"!\n\rGetJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x11\n\x0fListJobsRequest\":\n\x10ListJobsResponse\x12&\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.heyday.scheduler.v1.Job\"!\n\rRunJobRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x15ReplayMessagesRequest\x12\x11\n\x03ids\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"\xa9\x01\n\x16ReplayMessagesResponse\x12\x14\n\x0creplayed_ids\x18\x01 \x03(\t\x12I\n\x07refused\x18\x02 \x03(\x0b\x32\x38.heyday.scheduler.v1.ReplayMessagesResponse.RefusedEntry\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xd0\x06\n\x10SchedulerService\x12v\n\nGetMessage\x12&.heyday.scheduler.v1.GetMessageRequest\x1a\x1c.heyday.scheduler.v1.Message\"\"\xda\x41\x02id\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/messages/{id}\x12}\n\x0cListMessages\x12(.heyday.scheduler.v1.ListMessagesRequest\x1a).heyday.scheduler.v1.ListMessagesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/messages\x12\x93\x01\n\x0bListReplans\x12\'.heyday.scheduler.v1.ListReplansRequest\x1a(.heyday.scheduler.v1.ListReplansResponse\"1\xda\x41\x07user_id\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/users/{user_id}/replans\x12\x66\n\x06GetJob\x12\".heyday.scheduler.v1.GetJobRequest\x1a\x18.heyday.scheduler.v1.Job\"\x1e\xda\x41\x02id\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/jobs/{id}\x12m\n\x08ListJobs\x12$.heyday.scheduler.v1.ListJobsRequest\x1a%.heyday.scheduler.v1.ListJobsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12m\n\x06RunJob\x12\".heyday.scheduler.v1.RunJobRequest\x1a\x18.heyday.scheduler.v1.Job\"%\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/jobs/{id}:run:\x01*\x12i\n\x0eReplayMessages\x12*.heyday.scheduler.v1.ReplayMessagesRequest\x1a+.heyday.scheduler.v1.ReplayMessagesResponseB4Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+heyday/scheduler/v1/scheduler_service.proto\x12\x13heyday.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!heyday/scheduler/v1/message.proto\")\n\x11GetMessageRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"\xd7\x01\n\x13ListMessagesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x38\n\x05state\x18\x04 \x01(\x0e\x32\".heyday.scheduler.v1.Message.StateR\x05state\x12\x1d\n\nlocal_date\x18\x05 \x01(\tR\tlocalDate\x12\x12\n\x04kind\x18\x06 \x01(\tR\x04kind\"x\n\x14ListMessagesResponse\x12\x38\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.heyday.scheduler.v1.MessageR\x08messages\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd0\x03\n\x06Replan\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\x12;\n\x0breplan_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nreplanTime\x12\'\n\x0f\x63\x61ncelled_count\x18\x04 \x01(\x05R\x0e\x63\x61ncelledCount\x12+\n\x11rescheduled_count\x18\x05 \x01(\x05R\x10rescheduledCount\x12\x1d\n\nkept_count\x18\x06 \x01(\x05R\tkeptCount\x12<\n\x07\x61\x63tions\x18\x07 \x03(\x0b\x32\".heyday.scheduler.v1.Replan.ActionR\x07\x61\x63tions\x12\x16\n\x06\x65rrors\x18\x08 \x03(\tR\x06\x65rrors\x1a\x8a\x01\n\x06\x41\x63tion\x12\x1d\n\nmessage_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n\nlocal_date\x18\x03 \x01(\tR\tlocalDate\x12\x16\n\x06\x61\x63tion\x18\x04 \x01(\tR\x06\x61\x63tion\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\"o\n\x12ListReplansRequest\x12\x1d\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x06userId\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"t\n\x13ListReplansResponse\x12\x35\n\x07replans\x18\x01 \x03(\x0b\x32\x1b.heyday.scheduler.v1.ReplanR\x07replans\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe5\x04\n\x03Job\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07\x65nabled\x18\x02 \x01(\x08R\x07\x65nabled\x12\x1a\n\x08schedule\x18\x03 \x01(\tR\x08schedule\x12>\n\rnext_run_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bnextRunTime\x12\x37\n\x08last_run\x18\x05 \x01(\x0b\x32\x1c.heyday.scheduler.v1.Job.RunR\x07lastRun\x1a\x9e\x03\n\x03Run\x12\x37\n\ttick_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08tickTime\x12\x39\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12)\n\x10\x64uration_seconds\x18\x04 \x01(\x01R\x0f\x64urationSeconds\x12\x16\n\x06result\x18\x05 \x01(\tR\x06result\x12@\n\x06\x63ounts\x18\x06 \x03(\x0b\x32(.heyday.scheduler.v1.Job.Run.CountsEntryR\x06\x63ounts\x12\x14\n\x05\x65rror\x18\x07 \x01(\tR\x05\x65rror\x12\x16\n\x06manual\x18\x08 \x01(\x08R\x06manual\x1a\x39\n\x0b\x43ountsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x02\x38\x01\"%\n\rGetJobRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"\x11\n\x0fListJobsRequest\"@\n\x10ListJobsResponse\x12,\n\x04jobs\x18\x01 \x03(\x0b\x32\x18.heyday.scheduler.v1.JobR\x04jobs\"%\n\rRunJobRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"/\n\x15ReplayMessagesRequest\x12\x16\n\x03ids\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02R\x03ids\"\xcb\x01\n\x16ReplayMessagesResponse\x12!\n\x0creplayed_ids\x18\x01 \x03(\tR\x0breplayedIds\x12R\n\x07refused\x18\x02 \x03(\x0b\x32\x38.heyday.scheduler.v1.ReplayMessagesResponse.RefusedEntryR\x07refused\x1a:\n\x0cRefusedEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x32\xd0\x06\n\x10SchedulerService\x12v\n\nGetMessage\x12&.heyday.scheduler.v1.GetMessageRequest\x1a\x1c.heyday.scheduler.v1.Message\"\"\xda\x41\x02id\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/messages/{id}\x12}\n\x0cListMessages\x12(.heyday.scheduler.v1.ListMessagesRequest\x1a).heyday.scheduler.v1.ListMessagesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/messages\x12\x93\x01\n\x0bListReplans\x12\'.heyday.scheduler.v1.ListReplansRequest\x1a(.heyday.scheduler.v1.ListReplansResponse\"1\xda\x41\x07user_id\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/users/{user_id}/replans\x12\x66\n\x06GetJob\x12\".heyday.scheduler.v1.GetJobRequest\x1a\x18.heyday.scheduler.v1.Job\"\x1e\xda\x41\x02id\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/jobs/{id}\x12m\n\x08ListJobs\x12$.heyday.scheduler.v1.ListJobsRequest\x1a%.heyday.scheduler.v1.ListJobsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/jobs\x12m\n\x06RunJob\x12\".heyday.scheduler.v1.RunJobRequest\x1a\x18.heyday.scheduler.v1.Job\"%\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/jobs/{id}:run:\x01*\x12i\n\x0eReplayMessages\x12*.heyday.scheduler.v1.ReplayMessagesRequest\x1a+.heyday.scheduler.v1.ReplayMessagesResponseB4Z2heyday/gateway/gen/heyday/scheduler/v1;schedulerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,39 +64,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCHEDULERSERVICE'].methods_by_name['RunJob']._loaded_options = None
   _globals['_SCHEDULERSERVICE'].methods_by_name['RunJob']._serialized_options = b'\332A\002id\202\323\344\223\002\032\"\025/api/v1/jobs/{id}:run:\001*'
   _globals['_GETMESSAGEREQUEST']._serialized_start=224
-  _globals['_GETMESSAGEREQUEST']._serialized_end=261
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=264
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=426
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=428
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=523
-  _globals['_REPLAN']._serialized_start=526
-  _globals['_REPLAN']._serialized_end=854
-  _globals['_REPLAN_ACTION']._serialized_start=760
-  _globals['_REPLAN_ACTION']._serialized_end=854
-  _globals['_LISTREPLANSREQUEST']._serialized_start=856
-  _globals['_LISTREPLANSREQUEST']._serialized_end=938
-  _globals['_LISTREPLANSRESPONSE']._serialized_start=940
-  _globals['_LISTREPLANSRESPONSE']._serialized_end=1032
-  _globals['_JOB']._serialized_start=1035
-  _globals['_JOB']._serialized_end=1513
-  _globals['_JOB_RUN']._serialized_start=1189
-  _globals['_JOB_RUN']._serialized_end=1513
-  _globals['_JOB_RUN_COUNTSENTRY']._serialized_start=1468
-  _globals['_JOB_RUN_COUNTSENTRY']._serialized_end=1513
-  _globals['_GETJOBREQUEST']._serialized_start=1515
-  _globals['_GETJOBREQUEST']._serialized_end=1548
-  _globals['_LISTJOBSREQUEST']._serialized_start=1550
-  _globals['_LISTJOBSREQUEST']._serialized_end=1567
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1569
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1627
-  _globals['_RUNJOBREQUEST']._serialized_start=1629
-  _globals['_RUNJOBREQUEST']._serialized_end=1662
-  _globals['_REPLAYMESSAGESREQUEST']._serialized_start=1664
-  _globals['_REPLAYMESSAGESREQUEST']._serialized_end=1706
-  _globals['_REPLAYMESSAGESRESPONSE']._serialized_start=1709
-  _globals['_REPLAYMESSAGESRESPONSE']._serialized_end=1878
-  _globals['_REPLAYMESSAGESRESPONSE_REFUSEDENTRY']._serialized_start=1832
-  _globals['_REPLAYMESSAGESRESPONSE_REFUSEDENTRY']._serialized_end=1878
-  _globals['_SCHEDULERSERVICE']._serialized_start=1881
-  _globals['_SCHEDULERSERVICE']._serialized_end=2729
+  _globals['_GETMESSAGEREQUEST']._serialized_end=265
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=268
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=483
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=485
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=605
+  _globals['_REPLAN']._serialized_start=608
+  _globals['_REPLAN']._serialized_end=1072
+  _globals['_REPLAN_ACTION']._serialized_start=934
+  _globals['_REPLAN_ACTION']._serialized_end=1072
+  _globals['_LISTREPLANSREQUEST']._serialized_start=1074
+  _globals['_LISTREPLANSREQUEST']._serialized_end=1185
+  _globals['_LISTREPLANSRESPONSE']._serialized_start=1187
+  _globals['_LISTREPLANSRESPONSE']._serialized_end=1303
+  _globals['_JOB']._serialized_start=1306
+  _globals['_JOB']._serialized_end=1919
+  _globals['_JOB_RUN']._serialized_start=1505
+  _globals['_JOB_RUN']._serialized_end=1919
+  _globals['_JOB_RUN_COUNTSENTRY']._serialized_start=1862
+  _globals['_JOB_RUN_COUNTSENTRY']._serialized_end=1919
+  _globals['_GETJOBREQUEST']._serialized_start=1921
+  _globals['_GETJOBREQUEST']._serialized_end=1958
+  _globals['_LISTJOBSREQUEST']._serialized_start=1960
+  _globals['_LISTJOBSREQUEST']._serialized_end=1977
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1979
+  _globals['_LISTJOBSRESPONSE']._serialized_end=2043
+  _globals['_RUNJOBREQUEST']._serialized_start=2045
+  _globals['_RUNJOBREQUEST']._serialized_end=2082
+  _globals['_REPLAYMESSAGESREQUEST']._serialized_start=2084
+  _globals['_REPLAYMESSAGESREQUEST']._serialized_end=2131
+  _globals['_REPLAYMESSAGESRESPONSE']._serialized_start=2134
+  _globals['_REPLAYMESSAGESRESPONSE']._serialized_end=2337
+  _globals['_REPLAYMESSAGESRESPONSE_REFUSEDENTRY']._serialized_start=2279
+  _globals['_REPLAYMESSAGESRESPONSE_REFUSEDENTRY']._serialized_end=2337
+  _globals['_SCHEDULERSERVICE']._serialized_start=2340
+  _globals['_SCHEDULERSERVICE']._serialized_end=3188
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from heyday.user.v1 import user_pb2 as heyday_dot_user_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!heyday/user/v1/user_changed.proto\x12\x0eheyday.user.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19heyday/user/v1/user.proto\"\x8b\x02\n\x0bUserChanged\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.User\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13\x62irthday_known_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\x16\x61nniversary_known_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x65rased\x18\x06 \x01(\x08\x12\x13\n\x0btraceparent\x18\x07 \x01(\tB*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!heyday/user/v1/user_changed.proto\x12\x0eheyday.user.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19heyday/user/v1/user.proto\"\xe2\x02\n\x0bUserChanged\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserR\x04user\x12\x14\n\x05\x65poch\x18\x02 \x01(\x05R\x05\x65poch\x12;\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nchangeTime\x12J\n\x13\x62irthday_known_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x11\x62irthdayKnownTime\x12P\n\x16\x61nniversary_known_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x14\x61nniversaryKnownTime\x12\x16\n\x06\x65rased\x18\x06 \x01(\x08R\x06\x65rased\x12 \n\x0btraceparent\x18\x07 \x01(\tR\x0btraceparentB*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z(heyday/gateway/gen/heyday/user/v1;userv1'
   _globals['_USERCHANGED']._serialized_start=114
-  _globals['_USERCHANGED']._serialized_end=381
+  _globals['_USERCHANGED']._serialized_end=468
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19heyday/user/v1/user.proto\x12\x0eheyday.user.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x03\n\x04User\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x12\x18\n\nfirst_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tlast_name\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05\x65mail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08timezone\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\x12\x10\n\x08\x62irthday\x18\x07 \x01(\t\x12\x13\n\x0b\x61nniversary\x18\x08 \x01(\t\x12\x32\n\rleap_day_rule\x18\t \x01(\x0e\x32\x1b.heyday.user.v1.LeapDayRule\x12\x0e\n\x06locale\x18\n \x01(\t\x12\x1c\n\x14suppressed_occasions\x18\x0b \x03(\t\x12\x0f\n\x07version\x18\x0c \x01(\x05\x12\x35\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x64\x65lete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03*X\n\x0bLeapDayRule\x12\x1d\n\x19LEAP_DAY_RULE_UNSPECIFIED\x10\x00\x12\n\n\x06\x46\x45\x42_28\x10\x01\x12\t\n\x05MAR_1\x10\x02\x12\x13\n\x0fLEAP_YEARS_ONLY\x10\x03\x42*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19heyday/user/v1/user.proto\x12\x0eheyday.user.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x04\n\x04User\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03R\x02id\x12\x1f\n\x0b\x65xternal_id\x18\x02 \x01(\tR\nexternalId\x12#\n\nfirst_name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\tfirstName\x12!\n\tlast_name\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02R\x08lastName\x12\x1a\n\x05\x65mail\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02R\x05\x65mail\x12 \n\x08timezone\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02R\x08timezone\x12\x1a\n\x08\x62irthday\x18\x07 \x01(\tR\x08\x62irthday\x12 \n\x0b\x61nniversary\x18\x08 \x01(\tR\x0b\x61nniversary\x12?\n\rleap_day_rule\x18\t \x01(\x0e\x32\x1b.heyday.user.v1.LeapDayRuleR\x0bleapDayRule\x12\x16\n\x06locale\x18\n \x01(\tR\x06locale\x12\x31\n\x14suppressed_occasions\x18\x0b \x03(\tR\x13suppressedOccasions\x12\x18\n\x07version\x18\x0c \x01(\x05R\x07version\x12\x41\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x41\n\x0b\x64\x65lete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ndeleteTime*X\n\x0bLeapDayRule\x12\x1d\n\x19LEAP_DAY_RULE_UNSPECIFIED\x10\x00\x12\n\n\x06\x46\x45\x42_28\x10\x01\x12\t\n\x05MAR_1\x10\x02\x12\x13\n\x0fLEAP_YEARS_ONLY\x10\x03\x42*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,8 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['delete_time']._loaded_options = None
   _globals['_USER'].fields_by_name['delete_time']._serialized_options = b'\342A\001\003'
-  _globals['_LEAPDAYRULE']._serialized_start=574
-  _globals['_LEAPDAYRULE']._serialized_end=662
+  _globals['_LEAPDAYRULE']._serialized_start=738
+  _globals['_LEAPDAYRULE']._serialized_end=826
   _globals['_USER']._serialized_start=112
-  _globals['_USER']._serialized_end=572
+  _globals['_USER']._serialized_end=736
 # @@protoc_insertion_point(module_scope)

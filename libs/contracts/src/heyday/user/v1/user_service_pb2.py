@@ -30,7 +30,7 @@ from heyday.user.v1 import user_pb2 as heyday_dot_user_dot_v1_dot_user__pb2
 from heyday.user.v1 import user_changed_pb2 as heyday_dot_user_dot_v1_dot_user__changed__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!heyday/user/v1/user_service.proto\x12\x0eheyday.user.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x19heyday/user/v1/user.proto\x1a!heyday/user/v1/user_changed.proto\"Q\n\x11\x43reateUserRequest\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\"\n\x0eGetUserRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xad\x01\n\x10ListUsersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08timezone\x18\x03 \x01(\t\x12\x14\n\x0coccasion_day\x18\x04 \x01(\t\x12\x10\n\x08occasion\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x07 \x01(\t\x12\x14\n\x0cshow_deleted\x18\x08 \x01(\x08\"Q\n\x11ListUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.heyday.user.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x11UpdateUserRequest\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\">\n\x12ReplaceUserRequest\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02\"6\n\x11\x44\x65leteUserRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07version\x18\x02 \x01(\x05\"7\n\x12RestoreUserRequest\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07version\x18\x02 \x01(\x05\"J\n\x14ListSnapshotsRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x15ListSnapshotsResponse\x12.\n\tsnapshots\x18\x01 \x03(\x0b\x32\x1b.heyday.user.v1.UserChanged\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf6\x06\n\x0bUserService\x12i\n\nCreateUser\x12!.heyday.user.v1.CreateUserRequest\x1a\x14.heyday.user.v1.User\"\"\xda\x41\x04user\x82\xd3\xe4\x93\x02\x15\"\r/api/v1/users:\x04user\x12`\n\x07GetUser\x12\x1e.heyday.user.v1.GetUserRequest\x1a\x14.heyday.user.v1.User\"\x1f\xda\x41\x02id\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/users/{id}\x12g\n\tListUsers\x12 .heyday.user.v1.ListUsersRequest\x1a!.heyday.user.v1.ListUsersResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x7f\n\nUpdateUser\x12!.heyday.user.v1.UpdateUserRequest\x1a\x14.heyday.user.v1.User\"8\xda\x41\x10user,update_mask\x82\xd3\xe4\x93\x02\x1f\x32\x17/api/v1/users/{user.id}:\x04user\x12u\n\x0bReplaceUser\x12\".heyday.user.v1.ReplaceUserRequest\x1a\x14.heyday.user.v1.User\",\xda\x41\x04user\x82\xd3\xe4\x93\x02\x1f\x1a\x17/api/v1/users/{user.id}:\x04user\x12\x66\n\nDeleteUser\x12!.heyday.user.v1.DeleteUserRequest\x1a\x14.heyday.user.v1.User\"\x1f\xda\x41\x02id\x82\xd3\xe4\x93\x02\x14*\x12/api/v1/users/{id}\x12s\n\x0bRestoreUser\x12\".heyday.user.v1.RestoreUserRequest\x1a\x14.heyday.user.v1.User\"*\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/users/{id}:restore:\x01*\x12\\\n\rListSnapshots\x12$.heyday.user.v1.ListSnapshotsRequest\x1a%.heyday.user.v1.ListSnapshotsResponseB*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!heyday/user/v1/user_service.proto\x12\x0eheyday.user.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x19heyday/user/v1/user.proto\x1a!heyday/user/v1/user_changed.proto\"b\n\x11\x43reateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02R\x04user\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\"&\n\x0eGetUserRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\"\x83\x02\n\x10ListUsersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1a\n\x08timezone\x18\x03 \x01(\tR\x08timezone\x12!\n\x0coccasion_day\x18\x04 \x01(\tR\x0boccasionDay\x12\x1a\n\x08occasion\x18\x05 \x01(\tR\x08occasion\x12\x14\n\x05\x65mail\x18\x06 \x01(\tR\x05\x65mail\x12\x1f\n\x0b\x65xternal_id\x18\x07 \x01(\tR\nexternalId\x12!\n\x0cshow_deleted\x18\x08 \x01(\x08R\x0bshowDeleted\"g\n\x11ListUsersResponse\x12*\n\x05users\x18\x01 \x03(\x0b\x32\x14.heyday.user.v1.UserR\x05users\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x80\x01\n\x11UpdateUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02R\x04user\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\"D\n\x12ReplaceUserRequest\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x14.heyday.user.v1.UserB\x04\xe2\x41\x01\x02R\x04user\"C\n\x11\x44\x65leteUserRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\"D\n\x12RestoreUserRequest\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x02id\x12\x18\n\x07version\x18\x02 \x01(\x05R\x07version\"d\n\x14ListSnapshotsRequest\x12\x10\n\x03ids\x18\x01 \x03(\tR\x03ids\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"z\n\x15ListSnapshotsResponse\x12\x39\n\tsnapshots\x18\x01 \x03(\x0b\x32\x1b.heyday.user.v1.UserChangedR\tsnapshots\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf6\x06\n\x0bUserService\x12i\n\nCreateUser\x12!.heyday.user.v1.CreateUserRequest\x1a\x14.heyday.user.v1.User\"\"\xda\x41\x04user\x82\xd3\xe4\x93\x02\x15\"\r/api/v1/users:\x04user\x12`\n\x07GetUser\x12\x1e.heyday.user.v1.GetUserRequest\x1a\x14.heyday.user.v1.User\"\x1f\xda\x41\x02id\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/users/{id}\x12g\n\tListUsers\x12 .heyday.user.v1.ListUsersRequest\x1a!.heyday.user.v1.ListUsersResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x7f\n\nUpdateUser\x12!.heyday.user.v1.UpdateUserRequest\x1a\x14.heyday.user.v1.User\"8\xda\x41\x10user,update_mask\x82\xd3\xe4\x93\x02\x1f\x32\x17/api/v1/users/{user.id}:\x04user\x12u\n\x0bReplaceUser\x12\".heyday.user.v1.ReplaceUserRequest\x1a\x14.heyday.user.v1.User\",\xda\x41\x04user\x82\xd3\xe4\x93\x02\x1f\x1a\x17/api/v1/users/{user.id}:\x04user\x12\x66\n\nDeleteUser\x12!.heyday.user.v1.DeleteUserRequest\x1a\x14.heyday.user.v1.User\"\x1f\xda\x41\x02id\x82\xd3\xe4\x93\x02\x14*\x12/api/v1/users/{id}\x12s\n\x0bRestoreUser\x12\".heyday.user.v1.RestoreUserRequest\x1a\x14.heyday.user.v1.User\"*\xda\x41\x02id\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/users/{id}:restore:\x01*\x12\\\n\rListSnapshots\x12$.heyday.user.v1.ListSnapshotsRequest\x1a%.heyday.user.v1.ListSnapshotsResponseB*Z(heyday/gateway/gen/heyday/user/v1;userv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -65,25 +65,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['RestoreUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['RestoreUser']._serialized_options = b'\332A\002id\202\323\344\223\002\037\"\032/api/v1/users/{id}:restore:\001*'
   _globals['_CREATEUSERREQUEST']._serialized_start=237
-  _globals['_CREATEUSERREQUEST']._serialized_end=318
-  _globals['_GETUSERREQUEST']._serialized_start=320
-  _globals['_GETUSERREQUEST']._serialized_end=354
-  _globals['_LISTUSERSREQUEST']._serialized_start=357
-  _globals['_LISTUSERSREQUEST']._serialized_end=530
-  _globals['_LISTUSERSRESPONSE']._serialized_start=532
-  _globals['_LISTUSERSRESPONSE']._serialized_end=613
-  _globals['_UPDATEUSERREQUEST']._serialized_start=615
-  _globals['_UPDATEUSERREQUEST']._serialized_end=725
-  _globals['_REPLACEUSERREQUEST']._serialized_start=727
-  _globals['_REPLACEUSERREQUEST']._serialized_end=789
-  _globals['_DELETEUSERREQUEST']._serialized_start=791
-  _globals['_DELETEUSERREQUEST']._serialized_end=845
-  _globals['_RESTOREUSERREQUEST']._serialized_start=847
-  _globals['_RESTOREUSERREQUEST']._serialized_end=902
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=904
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=978
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=980
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=1076
-  _globals['_USERSERVICE']._serialized_start=1079
-  _globals['_USERSERVICE']._serialized_end=1965
+  _globals['_CREATEUSERREQUEST']._serialized_end=335
+  _globals['_GETUSERREQUEST']._serialized_start=337
+  _globals['_GETUSERREQUEST']._serialized_end=375
+  _globals['_LISTUSERSREQUEST']._serialized_start=378
+  _globals['_LISTUSERSREQUEST']._serialized_end=637
+  _globals['_LISTUSERSRESPONSE']._serialized_start=639
+  _globals['_LISTUSERSRESPONSE']._serialized_end=742
+  _globals['_UPDATEUSERREQUEST']._serialized_start=745
+  _globals['_UPDATEUSERREQUEST']._serialized_end=873
+  _globals['_REPLACEUSERREQUEST']._serialized_start=875
+  _globals['_REPLACEUSERREQUEST']._serialized_end=943
+  _globals['_DELETEUSERREQUEST']._serialized_start=945
+  _globals['_DELETEUSERREQUEST']._serialized_end=1012
+  _globals['_RESTOREUSERREQUEST']._serialized_start=1014
+  _globals['_RESTOREUSERREQUEST']._serialized_end=1082
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=1084
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=1184
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=1186
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=1308
+  _globals['_USERSERVICE']._serialized_start=1311
+  _globals['_USERSERVICE']._serialized_end=2197
 # @@protoc_insertion_point(module_scope)
