@@ -1,0 +1,85 @@
+"""Messages, and the slot that lets one of a year through."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from scheduler_service.domain.states import WAITING, State
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """When a message may be sent: on time at `due_at`, late until `late_until_at`, belated until `expires_at`."""
+
+    due_at: datetime
+    late_until_at: datetime
+    expires_at: datetime
+    timezone: str
+    tzdata_version: str
+    #: How the local time became an instant, as `occasions.calendar.Rule` names it.
+    zone_rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One greeting of one user for one kind of occasion on one local date."""
+
+    id: UUID
+    user_id: UUID
+    kind: str
+    local_date: date
+    state: State
+    #: Grows with each change of the plan; the ledger claims a revision once.
+    revision: int
+    moments: Moments
+    #: When *emit* takes it up: the due instant, or the next attempt's.
+    send_at: datetime
+    #: The text: chosen when emitted, kept while unsure.
+    variant: str = ""
+    attempts: int = 0
+    replay: int = 0
+    #: An attempt may have been accepted by the provider though no answer proves it.
+    unsure: bool = False
+    #: The revision that an open question to the ledger is about; 0: none is open.
+    asked_revision: int = 0
+    reason: str = ""
+    provider: str = ""
+    provider_message_id: str = ""
+    sent_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def time_has_come(self, now: datetime) -> bool:
+        """Whether a record of it may be on its way: *emit* may even have died between producing it and marking it."""
+        return self.state is State.QUEUED or (self.state in WAITING and self.send_at <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A user's kind of occasion: what planning looks at, and which message holds the year."""
+
+    user_id: UUID
+    kind: str
+    zone: str
+    #: None where the user has no such date (any more).
+    month: int | None
+    day: int | None
+    year: int | None
+    leap_day_rule: str
+    #: When the date became known; a past instant is planned only if it was known before.
+    known_at: datetime | None
+    #: Neither deleted nor opted out, and with a date.
+    active: bool
+    slot_year: int | None = None
+    slot_message_id: UUID | None = None
+    last_sent_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """What a list of messages is narrowed to; None: not narrowed."""
+
+    user_id: UUID | None = None
+    state: State | None = None
+    local_date: date | None = None
+    kind: str | None = None
