@@ -1,0 +1,123 @@
+# Needs Python 3.11 with venv, git and make; everything else is brought into .venv, .cache and .build. Start with `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+VENV := .venv/.installed-$(shell cksum < requirements/dev.txt | cut -d ' ' -f 1)
+KAFKA := .cache/kafka/.fetched-$(shell cksum < libs/backing/kafka/jgo.lock.toml | cut -d ' ' -f 1)
+GATEWAY := .build/gateway
+PACKAGES := $(wildcard libs/*/src services/*/src)
+# Where pytest looks: `make test TESTS=services/user-service`.
+TESTS ?= libs services tests
+UNIT := $(wildcard libs/*/tests/unit services/*/tests/unit tests/contract tests/model)
+INTEGRATION := $(wildcard libs/*/tests/integration services/*/tests/integration)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ See it run
+.PHONY: demo up status logs down bench
+demo: ready ## Greet two hundred people round the world, on real servers, in two minutes
+	@PYTHONPATH=tests:loadtest $(BIN)/python -m demo
+
+up: ready ## Start the whole mesh and leave it running (PROVIDER_URL=... sends to another provider)
+	@$(BIN)/python -m backing up
+
+status: $(VENV) ## Say what runs, where, and whether it answers
+	@$(BIN)/python -m backing status
+
+logs: $(VENV) ## Follow the logs of all parts (NAME=scheduler-service for one)
+	@$(BIN)/python -m backing logs $(NAME)
+
+down: $(VENV) ## Stop what `make up` started
+	@$(BIN)/python -m backing down
+
+bench: ready ## Measure planning and delivery beside a bare loop (minutes)
+	@PYTHONPATH=loadtest $(BIN)/python -m bench
+
+##@ Check it
+.PHONY: lint test test-unit test-integration test-e2e test-gateway
+LINTS := lint-python lint-types lint-imports lint-protos lint-generated lint-go
+.PHONY: $(LINTS)
+lint: $(VENV) ## Style, types, import rules, protos, drift of generated code, Go
+	@$(MAKE) -j2 --output-sync=target $(LINTS)
+
+test: ready test-gateway ## All tests, on Postgres, Redis and Kafka of their own
+	@$(BIN)/pytest -q $(wildcard $(TESTS))
+
+test-unit: $(VENV) ## Tests that need no server
+	@$(BIN)/pytest -q $(UNIT)
+
+test-integration: $(VENV) $(KAFKA) ## Tests of one part on real servers
+	@$(BIN)/pytest -q $(INTEGRATION)
+
+test-e2e: ready ## Tests of the whole mesh
+	@$(BIN)/pytest -q $(wildcard tests/e2e)
+
+test-gateway: $(VENV) ## The gateway's Go tests
+	@tools/go.sh -C services/gateway test ./...
+
+lint-python:
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { $(BIN)/ruff format --diff . ; exit 1; }
+	@echo "ruff: fine"
+
+lint-types:
+	@tools/types.sh
+
+lint-imports:
+	@mkdir -p .build
+	@$(BIN)/lint-imports --no-timing > .build/lint-imports.log 2>&1 || { cat .build/lint-imports.log; exit 1; }
+	@echo "import-linter: fine"
+
+lint-protos:
+	@$(BIN)/buf lint protos
+	@$(BIN)/buf format --diff --exit-code protos
+	@echo "buf: fine"
+
+lint-generated:
+	@tools/generate.sh --check
+	@echo "generated code: up to date"
+
+lint-go:
+	@unformatted=$$(tools/go.sh gofmt -l services/gateway); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
+	@tools/go.sh -C services/gateway vet ./...
+	@echo "go vet: fine"
+
+##@ Make it
+.PHONY: venv kafka gateway protos lock clean ready
+venv: $(VENV) ## Make .venv from the hash-locked requirements
+
+kafka: $(KAFKA) ## Fetch Kafka's jars
+
+gateway: $(GATEWAY) ## Build the gateway
+
+ready: $(VENV) $(KAFKA) $(GATEWAY)
+
+protos: $(VENV) ## Generate the code that is made from protos/
+	@tools/generate.sh
+
+lock: $(VENV) ## Lock requirements and jars anew, to the newest versions that fit
+	@tools/lock.sh
+
+clean: down ## Remove everything that was made here, .venv and fetched jars included
+	@rm -rf .venv .cache .build .run
+
+$(VENV): requirements/dev.txt
+	@PYTHON=$(PYTHON) tools/venv.sh
+	@rm -f .venv/.installed-*
+	@touch $@
+
+$(KAFKA): $(VENV)
+	@echo "Fetching Kafka's jars into .cache/kafka; once, 55 MB."
+	@$(BIN)/python -m backing.jars
+	@touch $@
+
+$(GATEWAY): $(VENV) $(shell find services/gateway -name '*.go' -o -name 'go.*' -o -path '*/gateway/*/assets/*' 2>/dev/null)
+	@echo "Building the gateway; the first time this takes one to three minutes."
+	@CGO_ENABLED=0 tools/go.sh -C services/gateway build -o $(CURDIR)/$@ ./cmd/gateway
