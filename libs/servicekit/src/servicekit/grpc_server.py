@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import grpc.aio
 
-from servicekit.runtime import Component, Readiness
+from servicekit.readiness import Readiness
+from servicekit.runtime import Component
 from servicekit.settings import ServiceSettings
 
 LIVENESS = "liveness"

@@ -1,6 +1,13 @@
 """Records that cannot be read: kept aside one by one, and a stop when there are too many."""
 
+from collections import deque
+
+from prometheus_client import Counter, Gauge
+
 from servicekit.kafka.records import Received, Record
+
+POISON = Counter("kafka_poison_records_total", "Records that could not be read and were kept aside.", ["group"])
+STOPPED = Gauge("kafka_poison_stopped", "1 once a consumer has stopped because too many records could not be read.", ["group"])
 
 
 class TooManyPoisonRecords(Exception):
@@ -8,16 +15,42 @@ class TooManyPoisonRecords(Exception):
 
 
 class PoisonGuard:
-    """Trips when more than `most_share` of the last `window` records, and at least `least`, were poison. Pure: no clock, no I/O."""
+    """Trips when more than `most_share` of the last `window` records, and at least `least`, were poison. No clock, no I/O."""
 
-    def __init__(self, *, most_share: float = 0.01, least: int = 20, window: int = 2000) -> None:
-        raise NotImplementedError
+    def __init__(self, group: str, *, most_share: float = 0.01, least: int = 20, window: int = 2000) -> None:
+        self._group = group
+        self._most_share = most_share
+        self._least = least
+        self._window = window
+        self._batches: deque[tuple[int, int]] = deque()
+        self._records = 0
+        self._poison = 0
+        STOPPED.labels(group).set(0)
 
     def saw(self, records: int, poison: int) -> None:
-        """Count a batch of `records` of which `poison` could not be read. Raises TooManyPoisonRecords, and sets the alert's gauge."""
-        raise NotImplementedError
+        """Count a batch of `records` of which `poison` could not be read, before it is kept aside. Raises TooManyPoisonRecords."""
+        self._batches.append((records, poison))
+        self._records += records
+        self._poison += poison
+        while self._batches and self._records - self._batches[0][0] >= self._window:
+            old_records, old_poison = self._batches.popleft()
+            self._records -= old_records
+            self._poison -= old_poison
+        POISON.labels(self._group).inc(poison)
+        if self._poison >= self._least and self._poison > self._most_share * self._records:
+            STOPPED.labels(self._group).set(1)
+            raise TooManyPoisonRecords
 
 
 def dead_letter(received: Received, error: Exception, topic: str) -> Record:
-    """The record to produce to the poison `topic`: the same key and bytes, with position and error in headers."""
-    raise NotImplementedError
+    """The record to produce to the poison `topic`: the same key and bytes, with position and kind of error in headers.
+
+    The error's message stays out: it may quote the record, which may name a person.
+    """
+    headers = (
+        ("source-topic", received.partition.topic.encode()),
+        ("source-partition", str(received.partition.number).encode()),
+        ("source-offset", str(received.offset).encode()),
+        ("error", type(error).__name__.encode()),
+    )
+    return Record(topic, received.key, received.value, (*headers, *received.headers))
