@@ -111,7 +111,7 @@ def _refuse_missing_day(given: CivilDate) -> None:
         return
     if (given.month, given.day) == LEAP_DAY:
         raise InvalidDate(
-            f"{given} does not exist: {given.year} was no leap year, the nearest days are {given.year}-02-28 and {given.year}-03-01"
+            f"{given} does not exist: {given.year} is not a leap year, the nearest days are {given.year}-02-28 and {given.year}-03-01"
         )
     raise InvalidDate(f"{given} does not exist: {month_name[given.month]} has the days 01 to {days}")
 

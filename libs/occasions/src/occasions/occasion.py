@@ -50,9 +50,9 @@ class Occasion(ABC):
         """Whether the occasion exists in `year`; in SQL: year_known IS NULL OR year_known + first_after_years <= year."""
         return source.year is None or source.year + self.first_after_years <= year
 
-    def text_inputs(self, source: CivilDate, local_date: date) -> Mapping[str, int]:
-        """Return what the texts may say beside the person's name; a template leaves out what is absent."""
-        return {}
+    def years(self, source: CivilDate, local_date: date) -> int:
+        """Return the whole years a text may name on `local_date`; 0 if they are unknown, or this kind's texts name none."""
+        return 0
 
     def objections(self, dates: Mapping[str, CivilDate]) -> Iterable[Objection]:
         """Return what makes the dates invalid for this kind; empty if nothing does."""

@@ -152,12 +152,12 @@ def _by_city() -> dict[str, str]:
 def _refusal(name: str) -> InvalidZone:
     if not name.strip():
         return InvalidZone(Refusal.EMPTY, "a time zone is needed: an IANA name such as Europe/Oslo")
-    if len(name) > LONGEST_NAME or not _CHARACTERS.fullmatch(name):
-        return InvalidZone(Refusal.NOT_A_NAME, "this is not the name of a time zone: use an IANA name such as Europe/Oslo")
     if _OFFSET.fullmatch(name):
         return InvalidZone(
             Refusal.OFFSET, f'"{name}" is an offset, which does not follow summer time: use the name of a place, such as Europe/Oslo'
         )
+    if len(name) > LONGEST_NAME or not _CHARACTERS.fullmatch(name):
+        return InvalidZone(Refusal.NOT_A_NAME, "this is not the name of a time zone: use an IANA name such as Europe/Oslo")
     if meant := _MEANT.get(name.upper()):
         return _abbreviation(name, meant)
     return _misspelling(name)

@@ -14,8 +14,8 @@ class Anniversary(Occasion):
     def source(self, dates: Mapping[str, CivilDate]) -> CivilDate | None:
         return dates.get("anniversary")
 
-    def text_inputs(self, source: CivilDate, local_date: date) -> Mapping[str, int]:
-        return {} if source.year is None else {"years": local_date.year - source.year}
+    def years(self, source: CivilDate, local_date: date) -> int:
+        return 0 if source.year is None else local_date.year - source.year
 
     def objections(self, dates: Mapping[str, CivilDate]) -> Iterator[Objection]:
         anniversary, birthday = dates.get("anniversary"), dates.get("birthday")
