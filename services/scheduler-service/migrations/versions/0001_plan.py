@@ -86,7 +86,6 @@ CREATE TABLE occasions (
     active boolean NOT NULL,
     slot_year smallint,
     slot_message_id uuid,
-    last_sent_on date,
     PRIMARY KEY (user_id, kind),
     CHECK (NOT active OR (month IS NOT NULL AND day IS NOT NULL AND known_at IS NOT NULL))
 ) WITH (fillfactor = 70)

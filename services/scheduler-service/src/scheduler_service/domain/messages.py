@@ -1,10 +1,14 @@
 """Messages, and the slot that lets one of a year through."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
+from occasions.identity import local_date_of
 from scheduler_service.domain.states import WAITING, State
+
+# Within so many days of the last one sent of a kind there is no other: 31 December corrected to 1 January is no second birthday.
+GREETED_DAYS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,9 @@ class Moments:
     tzdata_version: str
     #: How the local time became an instant, as `occasions.calendar.Rule` names it.
     zone_rule: str
+
+    def same_instants(self, other: "Moments") -> bool:
+        return (self.due_at, self.late_until_at, self.expires_at) == (other.due_at, other.late_until_at, other.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,21 @@ class Slot:
     known_at: datetime | None
     #: Neither deleted nor opted out, and with a date.
     active: bool
+    #: The message that holds the year: the last one emitted that was sent, may have been, or is still on its way.
     slot_year: int | None = None
     slot_message_id: UUID | None = None
-    last_sent_on: date | None = None
+
+    def freed_by(self, message_id: UUID) -> "Slot":
+        return replace(self, slot_year=None, slot_message_id=None) if self.slot_message_id == message_id else self
+
+    def holder_barring(self, local_date: date, message_id: UUID) -> UUID | None:
+        """The other message, if any, because of which none may be sent for the date: of its year, or too near."""
+        if self.slot_message_id in (None, message_id):
+            return None
+        assert self.slot_message_id is not None
+        held = local_date_of(self.slot_message_id)
+        near = abs((held - local_date).days) < GREETED_DAYS
+        return self.slot_message_id if near or held.year >= local_date.year else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""When each kind of occasion is sent, and how late it may be."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+
+from occasions import zones
+from occasions.calendar import SendInstant, local_date_at, send_instant
+from occasions.civil import CivilDate, LeapDayRule
+from occasions.occasion import Occasion
+from scheduler_service.domain.messages import Moments
+
+# No zone is further from UTC than this, so a UTC date is at most one day off the local one.
+ONE_DAY = timedelta(days=1)
+
+_send_instant = lru_cache(maxsize=1 << 16)(send_instant)
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """One kind of occasion as the settings have it."""
+
+    occasion: Occasion
+    send_time: time
+    #: Late from the due instant; never beyond the end of the local day. None: until then.
+    late: timedelta | None
+    #: Belated after the late time; zero: never.
+    belated: timedelta
+    #: A date that became known on its day, after its time, is sent at once rather than next year.
+    sends_at_once: bool = True
+
+    def moments(self, zone: str, local_date: date) -> Moments:
+        """Raises occasions.zones.InvalidZone."""
+        return self._moments(_send_instant(zone, local_date, self.send_time))
+
+    def _moments(self, instant: SendInstant) -> Moments:
+        late_until = instant.day_ends_at if self.late is None else min(instant.day_ends_at, instant.at + self.late)
+        return Moments(instant.at, late_until, late_until + self.belated, instant.zone, zones.TZDATA_VERSION, instant.rule.value)
+
+    def open_moments(self, names: Iterable[str], now: datetime, horizon: timedelta) -> Iterator[tuple[date, Moments]]:
+        """Every zone's local dates whose greeting could still go out, or falls due within the horizon; each zone's in order."""
+        for name in names:
+            for local_date in self.open_dates(name, now, horizon):
+                yield local_date, self.moments(name, local_date)
+
+    def open_dates(self, zone: str, now: datetime, horizon: timedelta) -> list[date]:
+        first = now.astimezone(UTC).date() - (self.belated + 3 * ONE_DAY)
+        days = (self.belated + horizon).days + 7
+        return [day for day in (first + ONE_DAY * n for n in range(days)) if self.is_open(self.moments(zone, day), now, horizon)]
+
+    def is_open(self, moments: Moments, now: datetime, horizon: timedelta) -> bool:
+        return moments.expires_at > now and moments.due_at < now + horizon
+
+    def observed_dates(self, source: CivilDate, rule: LeapDayRule, zone: str, now: datetime) -> Iterator[date]:
+        """The local dates of the occasion in the years round `now`, in order."""
+        this_year = local_date_at(zone, now).year
+        for year in (this_year - 1, this_year, this_year + 1):
+            if (observed := self.occasion.observed_on(source, year, rule)) is not None:
+                yield observed
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRules:
+    """All that a plan is made by. Of two the one with the higher (epoch, tzdata version) is the newer."""
+
+    kinds: Mapping[str, KindRules]
+    #: How far ahead of their due instant messages are planned.
+    horizon: timedelta
+    epoch: int = 0
+    tzdata_version: str = zones.TZDATA_VERSION
+
+    def described(self) -> dict[str, dict[str, str | float | None]]:
+        """What of the kinds decides an instant, to be kept and compared."""
+        return {name: _described(rules) for name, rules in self.kinds.items()}
+
+
+def _described(rules: KindRules) -> dict[str, str | float | None]:
+    return {
+        "send_time": rules.send_time.isoformat("minutes"),
+        "late_seconds": None if rules.late is None else rules.late.total_seconds(),
+        "belated_seconds": rules.belated.total_seconds(),
+    }
