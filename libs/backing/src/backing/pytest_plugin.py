@@ -15,7 +15,7 @@ schema that no service owns; `migrate=function` calls `function(url)` once per s
 import shutil
 import tempfile
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -105,7 +105,7 @@ def database(databases: "Databases") -> Iterator[CreateDatabase]:
 @pytest.fixture
 def redis_url(redis_server: "Redis") -> str:
     redis_server.flush()
-    return redis_server.url
+    return redis_server.address
 
 
 @pytest.fixture
@@ -120,6 +120,10 @@ def kafka_topic(kafka_server: "Kafka") -> CreateTopic:
 
 @cache  # One object per schema, by which the template is found again.
 def _own_migrations(schema: str) -> "Migrate | None":
-    from backing.databases import OWNERS, migrate_service
+    from backing.commands import migrate
+    from backing.services import Addresses, owner_of, settings_of
 
-    return partial(migrate_service, OWNERS[schema]) if schema in OWNERS else None
+    service = owner_of(schema)
+    if service is None:
+        return None
+    return lambda url: migrate(service.package, settings_of(service, Addresses.of_nothing_but(url)))

@@ -1,6 +1,7 @@
 import time
 from typing import Protocol
 
+from backing import probe
 from backing.process import Process
 
 
@@ -14,8 +15,9 @@ class Server(Protocol):
         """Makes what the process finds at its start, such as a data directory. Repeatable: what is there stays."""
         ...
 
-    def answers(self) -> bool:
-        """Whether a client gets a proper answer now; never raises for a server that is down."""
+    @property
+    def address(self) -> str:
+        """Where it is found, in a form that `probe.answers` knows how to ask."""
         ...
 
 
@@ -42,7 +44,7 @@ def stop(*servers: Server) -> None:
 
 
 def _wait_until_it_answers(server: Server, deadline: float) -> None:
-    while not server.answers():
+    while not probe.answers(server.address):
         if not server.process.running:
             raise server.process.failed(f"ended with exit code {server.process.exit_code} before it answered")
         if time.monotonic() > deadline:

@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from redis import Redis as Client
 
-from backing import server
+from backing import probe, server
 from backing.kafka import Kafka
 from backing.postgres import Postgres
 from backing.pytest_plugin import CreateDatabase, CreateTopic
@@ -39,7 +39,7 @@ def test_postgres_keeps_its_data_and_port_over_a_kill(database: CreateDatabase, 
     with created.connect() as connection:
         connection.execute("CREATE TABLE things AS SELECT 7 AS n")
     postgres_server.process.kill()
-    assert not postgres_server.answers()
+    assert not probe.answers(postgres_server.address)
     server.start(postgres_server)
     with created.connect() as connection:
         assert connection.execute("SELECT n FROM things").fetchone() == (7,)
@@ -47,9 +47,9 @@ def test_postgres_keeps_its_data_and_port_over_a_kill(database: CreateDatabase, 
 
 def test_a_paused_postgres_does_not_answer(postgres_server: Postgres) -> None:
     postgres_server.process.pause()
-    assert not postgres_server.answers()
+    assert not probe.answers(postgres_server.address)
     postgres_server.process.resume()
-    assert postgres_server.answers()
+    assert probe.answers(postgres_server.address)
 
 
 def test_redis_is_emptied_for_each_test(redis_url: str) -> None:
