@@ -1,0 +1,169 @@
+"""Scheduled work: each tick of a job's cron is run once, whatever the number of replicas; a tick missed while down is made up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from cronsim import CronSim
+
+from scheduler_service import metrics
+from scheduler_service.domain import JobRun, JobStatus
+from scheduler_service.emission import Emitter
+from scheduler_service.ports_delivery import Ticks
+from servicekit.errors import Aborted, NotFound
+
+log = structlog.get_logger()
+
+#: Longest sleep before the clock is read again: it bounds what a jump of the clock can cost.
+LONGEST_SLEEP = timedelta(seconds=60)
+#: After this the loop looks whether a run that was alive elsewhere has ended well.
+LOOK_AGAIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work with a schedule (cron, UTC). `run` returns what it counted, and is safe to repeat."""
+
+    id: str
+    schedule: str
+    run: Callable[[], Awaitable[Mapping[str, int]]]
+
+    def tick_before(self, now: datetime) -> datetime:
+        """The latest tick that is not after `now`."""
+        return next(CronSim(self.schedule, now + timedelta(microseconds=1), reverse=True))
+
+    def tick_after(self, now: datetime) -> datetime:
+        return next(CronSim(self.schedule, now))
+
+
+class JobAlreadyRunning(Aborted):
+    """The job is running just now: ask for its status, and again when it has ended."""
+
+
+class UnknownJob(NotFound):
+    """There is no such job."""
+
+
+class JobRunner:
+    """Runs jobs under leases, by their ticks or by hand, and tells how they went."""
+
+    def __init__(self, jobs: Sequence[Job], ticks: Ticks, holder: str, lease: timedelta, enabled: frozenset[str]) -> None:
+        self._jobs = {job.id: job for job in jobs}
+        self._ticks = ticks
+        self._holder = holder
+        self._lease = lease
+        self._enabled = enabled
+
+    @property
+    def scheduled(self) -> list[Job]:
+        """The jobs that run by their schedule."""
+        return [job for job in self._jobs.values() if job.id in self._enabled]
+
+    async def list(self) -> list[JobStatus]:
+        now, runs = await self._ticks.now(), await self._ticks.last_runs(list(self._jobs))
+        return [self._status(job, now, runs.get(job_id)) for job_id, job in sorted(self._jobs.items())]
+
+    async def get(self, job_id: str) -> JobStatus:
+        """Raises UnknownJob."""
+        self._job(job_id)
+        return next(status for status in await self.list() if status.id == job_id)
+
+    async def run(self, job_id: str) -> JobStatus:
+        """Run a job now, also one that is switched off. Raises UnknownJob, JobAlreadyRunning, and what the run raises."""
+        job = self._job(job_id)
+        if not await self.run_tick(job, await self._ticks.now(), manual=True):
+            raise JobAlreadyRunning
+        return await self.get(job_id)
+
+    async def run_due(self, job: Job, now: datetime) -> bool:
+        """Run the latest tick unless it is done; False while another replica is at it."""
+        tick = job.tick_before(now)
+        last = await self._ticks.last_tick(job.id)
+        return (last is not None and last >= tick) or await self.run_tick(job, tick)
+
+    async def run_tick(self, job: Job, tick: datetime, *, manual: bool = False) -> bool:
+        """Run one tick under its lease; False where it is not to be had. Raises what the run raises, after noting it."""
+        if not await self._ticks.acquire(job.id, tick, self._holder, self._lease, manual=manual):
+            return False
+        with metrics.job_run(job.id):
+            await self._run_leased(job, tick)
+        return True
+
+    async def _run_leased(self, job: Job, tick: datetime) -> None:
+        work = asyncio.ensure_future(job.run())
+        keeper = asyncio.create_task(self._keep_lease(job, tick, work))
+        try:
+            counts = await work
+        except BaseException as error:
+            await self._ticks.finish(job.id, tick, self._holder, {}, f"{type(error).__name__}: {error}"[:500])
+            raise
+        finally:
+            keeper.cancel()
+        await self._ticks.finish(job.id, tick, self._holder, counts)
+        log.info("job.finished", job=job.id, tick=tick.isoformat(), **counts)
+
+    async def _keep_lease(self, job: Job, tick: datetime, work: asyncio.Future[Mapping[str, int]]) -> None:
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if not await self._ticks.renew(job.id, tick, self._holder, self._lease):
+                work.cancel()  # another replica has it: this one must not go on beside it
+
+    def _status(self, job: Job, now: datetime, last_run: JobRun | None) -> JobStatus:
+        enabled = job.id in self._enabled
+        return JobStatus(job.id, enabled, job.schedule, job.tick_after(now) if enabled else None, last_run)
+
+    def _job(self, job_id: str) -> Job:
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise UnknownJob(f'There is no job "{job_id}"; the jobs are {", ".join(sorted(self._jobs))}.') from None
+
+
+async def follow_schedule(job: Job, runner: JobRunner, ticks: Ticks, stop: asyncio.Event) -> None:
+    """Run a job's ticks until `stop`: the body of one supervised loop per job. The first look makes up a tick that was missed."""
+    while not stop.is_set():
+        now = await ticks.now()
+        settled = await runner.run_due(job, now)
+        now = await ticks.now()
+        wait = min(job.tick_after(now) - now, LONGEST_SLEEP if settled else LOOK_AGAIN)
+        await _sleep(wait.total_seconds(), stop)
+
+
+class DueWatch:
+    """Emits whenever the earliest waiting message comes due, between the ticks of *emit*; woken when something may be due sooner."""
+
+    def __init__(self, emitter: Emitter, ticks: Ticks) -> None:
+        self._emitter = emitter
+        self._ticks = ticks
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now: something was planned, moved, or put back."""
+        self._wake.set()
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Emit until `stop`: the body of a supervised loop."""
+        while not stop.is_set():
+            self._wake.clear()
+            metrics.emitted(await self._emitter.emit())
+            await self._wait(stop)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        now = await self._ticks.now()
+        due = await self._emitter.next_due(int(now.timestamp() * 1_000_000))
+        ahead = (due / 1_000_000 - now.timestamp()) if due is not None else LONGEST_SLEEP.total_seconds()
+        await _sleep(min(max(ahead, 0), LONGEST_SLEEP.total_seconds()), stop, self._wake)
+
+
+async def _sleep(seconds: float, *unless: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in unless]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+            with suppress(asyncio.CancelledError):
+                await wait
