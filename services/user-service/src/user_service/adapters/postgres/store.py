@@ -1,0 +1,133 @@
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Executable, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from heyday.user.v1.user_changed_pb2 import UserChanged
+from servicekit.kafka import Record, traceparent
+from servicekit.outbox import Outbox
+from servicekit.postgres import database_now, retrying, transaction, violated_constraint
+from user_service import wire
+from user_service.adapters.postgres.listing import listing
+from user_service.adapters.postgres.tables import cache_generation, requests, to_row, to_user, users
+from user_service.domain import EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
+from user_service.filters import UserFilter
+from user_service.ports import Remembered, Request, UnitOfWork
+
+T = TypeVar("T")
+
+_TAKEN = {"users_live_email_key": EmailTaken, "users_live_external_id": ExternalIdTaken}
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """How changes are told of: through which outbox, on which topic, as of which incarnation of this database."""
+
+    outbox: Outbox
+    topic: str
+    epoch: int
+
+
+class PostgresUserStore:
+    """A UserStore in the tables of `tables`."""
+
+    def __init__(self, engine: AsyncEngine, events: Events, *, clock_offset_seconds: float) -> None:
+        self._engine = engine
+        self._events = events
+        self._clock_offset_seconds = clock_offset_seconds
+
+    async def transact(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
+        return await retrying(
+            self._engine, lambda connection: work(PostgresUnitOfWork(connection, self._events, self._clock_offset_seconds))
+        )
+
+    async def get(self, user_id: UUID) -> User:
+        found = await self._users(select(users).where(users.c.id == user_id))
+        if not found:
+            raise UserNotFound
+        return found[0]
+
+    async def page(self, wanted: UserFilter, after: UUID | None, limit: int) -> Sequence[User]:
+        return await self._users(listing(wanted, after, limit))
+
+    async def among(self, user_ids: Collection[UUID]) -> Sequence[User]:
+        return await self._users(select(users).where(users.c.id == func.any(list(user_ids))).order_by(users.c.id))
+
+    async def generation(self) -> int:
+        async with transaction(self._engine) as connection:
+            return int((await connection.execute(select(cache_generation.c.generation))).scalar_one())
+
+    async def forget_requests(self, older_than_hours: float) -> int:
+        age = timedelta(hours=older_than_hours)
+        async with transaction(self._engine) as connection:
+            old = requests.c.created_at < func.clock_timestamp() - age
+            return (await connection.execute(delete(requests).where(old))).rowcount
+
+    async def _users(self, statement: Executable) -> list[User]:
+        async with transaction(self._engine) as connection:
+            return [to_user(row) for row in await connection.execute(statement)]
+
+
+class PostgresUnitOfWork:
+    """A UnitOfWork on a connection in a transaction."""
+
+    def __init__(self, connection: AsyncConnection, events: Events, clock_offset_seconds: float) -> None:
+        self._connection = connection
+        self._events = events
+        self._clock_offset_seconds = clock_offset_seconds
+
+    async def now(self) -> datetime:
+        return await database_now(self._connection, self._clock_offset_seconds)
+
+    async def find(self, user_id: UUID) -> User:
+        # The outbox keeps a user's events in order because every writer of the user takes this lock first.
+        row = (await self._connection.execute(select(users).where(users.c.id == user_id).with_for_update())).one_or_none()
+        if row is None:
+            raise UserNotFound
+        return to_user(row)
+
+    async def add(self, user: User) -> None:
+        await self._write(insert(users).values(to_row(user)))
+        await self._tell(user)
+
+    async def save(self, user: User) -> None:
+        expected = (users.c.id == user.id) & (users.c.version == user.version - 1)
+        if not await self._write(update(users).where(expected).values(to_row(user))):
+            raise StaleVersion
+        await self._tell(user)
+
+    async def remember(self, request: Request, user: User) -> Remembered | None:
+        snapshot = wire.to_snapshot(user, self._events.epoch).SerializeToString()
+        values = {"caller": request.caller, "request_id": request.id, "digest": request.digest, "user_id": user.id, "snapshot": snapshot}
+        statement = postgresql.insert(requests).values(**values, created_at=func.clock_timestamp()).on_conflict_do_nothing()
+        if (await self._connection.execute(statement)).rowcount:
+            return None
+        same = (requests.c.caller == request.caller) & (requests.c.request_id == request.id)
+        earlier = (await self._connection.execute(select(requests).where(same))).one_or_none()
+        if earlier is None:  # forgotten between the two statements
+            return await self.remember(request, user)
+        return Remembered(earlier.digest, wire.from_snapshot(UserChanged.FromString(earlier.snapshot)))
+
+    async def grow_generation(self) -> int:
+        grown = update(cache_generation).values(generation=cache_generation.c.generation + 1).returning(cache_generation.c.generation)
+        return int((await self._connection.execute(grown)).scalar_one())
+
+    async def _write(self, statement: Executable) -> int:
+        try:
+            return (await self._connection.execute(statement)).rowcount
+        except IntegrityError as error:
+            taken = _TAKEN.get(violated_constraint(error) or "")
+            if taken is None:
+                raise
+            raise taken from None
+
+    async def _tell(self, user: User) -> None:
+        snapshot = wire.to_snapshot(user, self._events.epoch, traceparent())
+        record = Record(self._events.topic, str(user.id).encode(), snapshot.SerializeToString())
+        await self._events.outbox.add(self._connection, [record])

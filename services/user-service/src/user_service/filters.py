@@ -1,0 +1,120 @@
+"""Which users a list is of, and where its pages begin."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from occasions import zones
+from occasions.civil import CivilDate, InvalidDate
+from occasions.occasion import Occasion
+from servicekit.errors import FieldViolation, InvalidArgument
+from user_service import text
+from user_service.profile import DATES, occasion
+from user_service.text import Mistake
+
+_FINGERPRINT_BYTES = 8
+_TOKEN_BYTES = _FINGERPRINT_BYTES + 16
+_ANY_DAY = CivilDate(None, 1, 1)
+
+
+class InvalidPageToken(InvalidArgument):
+    """The page token is not one of this list: use the nextPageToken of a response to the same filters, or none."""
+
+    def __init__(self) -> None:
+        super().__init__([FieldViolation("pageToken", (type(self).__doc__ or "").strip())])
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """What users have to be like to be listed; empty means any."""
+
+    timezone: str = ""
+    #: "12-30", looked for in the dates of `dates`.
+    day: str = ""
+    dates: tuple[str, ...] = DATES
+    email_key: str = ""
+    external_id: str = ""
+    show_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters of a list as a caller says them, unchecked."""
+
+    timezone: str = ""
+    occasion_day: str = ""
+    occasion: str = ""
+    email: str = ""
+    external_id: str = ""
+    show_deleted: bool = False
+
+    def check(self, kinds: Mapping[str, Occasion]) -> UserFilter:
+        """Return the filter; raises InvalidArgument with every violation."""
+        violations: list[FieldViolation] = []
+        checked: dict[str, str] = {}
+        rules = {"timezone": self._timezone, "occasionDay": self._day, "email": self._email, "externalId": self._external_id}
+        for field, rule in rules.items():
+            try:
+                checked[field] = rule()
+            except (Mistake, InvalidDate, zones.InvalidZone) as mistake:
+                violations.append(FieldViolation(field, text.sentence(str(mistake))))
+        try:
+            dates = self._dates(kinds)
+        except Mistake as mistake:
+            violations.append(FieldViolation("occasion", text.sentence(str(mistake))))
+        if violations:
+            raise InvalidArgument(violations)
+        return UserFilter(checked["timezone"], checked["occasionDay"], dates, checked["email"], checked["externalId"], self.show_deleted)
+
+    def _timezone(self) -> str:
+        return zones.normalise(self.timezone) if self.timezone else ""
+
+    def _day(self) -> str:
+        if not self.occasion_day:
+            return ""
+        day = CivilDate.parse(self.occasion_day)
+        if day.year is not None:
+            raise Mistake(f"{day} has a year: a day of the year is written --{day.month:02d}-{day.day:02d}")
+        return f"{day.month:02d}-{day.day:02d}"
+
+    def _dates(self, kinds: Mapping[str, Occasion]) -> tuple[str, ...]:
+        if not self.occasion:
+            return DATES
+        if not self.occasion_day:
+            raise Mistake("an occasion is looked for on a day: give occasionDay too")
+        return dates_of(kinds[occasion(self.occasion, kinds)])
+
+    def _email(self) -> str:
+        return text.email_key(text.optional("email", self.email, text.LONGEST_EMAIL))
+
+    def _external_id(self) -> str:
+        return text.optional("external id", self.external_id, 128)
+
+
+def dates_of(kind: Occasion) -> tuple[str, ...]:
+    """Return the dates of a user that a kind may count from."""
+    return tuple(name for name in DATES if kind.source({name: _ANY_DAY}))
+
+
+def page_token(wanted: object, last: UUID) -> str:
+    """Return the token of the page after `last` of the list that `wanted` describes."""
+    return urlsafe_b64encode(_fingerprint(wanted) + last.bytes).decode()
+
+
+def page_start(wanted: object, token: str) -> UUID | None:
+    """Return the id after which a page begins; None at the beginning. Raises InvalidPageToken, also for another list's token."""
+    if not token:
+        return None
+    try:
+        read = urlsafe_b64decode(token.encode("ascii"))
+    except ValueError:
+        raise InvalidPageToken from None
+    if len(read) != _TOKEN_BYTES or read[:_FINGERPRINT_BYTES] != _fingerprint(wanted):
+        raise InvalidPageToken
+    return UUID(bytes=read[_FINGERPRINT_BYTES:])
+
+
+def _fingerprint(wanted: object) -> bytes:
+    return sha256(repr(wanted).encode()).digest()[:_FINGERPRINT_BYTES]
