@@ -9,8 +9,8 @@ from occasions import zones
 from occasions.calendar import send_instant
 from occasions.civil import CivilDate, LeapDayRule, observed_on
 
-PAGE = Path(__file__).parents[3] / "docs" / "calendar.md"
-VECTORS = Path(__file__).parent / "vectors" / "send_instants.csv"
+PAGE = Path(__file__).parents[4] / "docs" / "calendar.md"
+VECTORS = Path(__file__).parents[1] / "vectors" / "send_instants.csv"
 
 
 def rows_of(heading: str) -> Iterator[list[str]]:
