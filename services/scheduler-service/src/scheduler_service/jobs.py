@@ -148,7 +148,7 @@ class DueWatch:
         """Emit until `stop`: the body of a supervised loop."""
         while not stop.is_set():
             self._wake.clear()
-            metrics.emitted(await self._emitter.emit())
+            metrics.EMITTED.inc(await self._emitter.emit())
             await self._wait(stop)
 
     async def _wait(self, stop: asyncio.Event) -> None:

@@ -1,0 +1,38 @@
+"""Every metric of the service, named and explained once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from servicekit import clock
+
+_JOB_RUNS = Counter("scheduler_job_runs", "Runs of a job that ended, by how.", ["job", "result"])
+_JOB_SECONDS = Histogram("scheduler_job_seconds", "Time a run of a job took.", ["job"], buckets=(0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800))
+_JOB_LAST_SUCCESS = Gauge("scheduler_job_last_success_timestamp_seconds", "When a job last ended well, in Unix seconds.", ["job"])
+
+EMITTED = Counter("scheduler_messages_emitted", "Messages produced to the due topic and marked QUEUED.")
+SETTLED = Counter("scheduler_outcomes_settled", "Outcomes that changed a message's state, by what happened to it.", ["transition"])
+STALE = Counter("scheduler_outcomes_stale", "Outcomes that changed no state: repeated, of an older revision, or an answer only.")
+UNKNOWN = Counter("scheduler_outcomes_unknown", "Outcomes of messages that are not in the plan.")
+LATENESS_SECONDS = Histogram(
+    "scheduler_lateness_seconds",
+    "From the due instant to the provider's acceptance.",
+    ["kind"],
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 43200, 172800),
+)
+
+
+@contextmanager
+def job_run(job: str) -> Iterator[None]:
+    """Measure one run of a job."""
+    began = clock.perf_counter()
+    try:
+        yield
+    except BaseException:
+        _JOB_RUNS.labels(job, "failed").inc()
+        raise
+    finally:
+        _JOB_SECONDS.labels(job).observe(clock.perf_counter() - began)
+    _JOB_RUNS.labels(job, "succeeded").inc()
+    _JOB_LAST_SUCCESS.labels(job).set(clock.unix_seconds())

@@ -1,0 +1,175 @@
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduler_service.domain import JobRun, RunResult
+from scheduler_service.jobs import Job, JobAlreadyRunning, JobRunner, UnknownJob, follow_schedule
+
+START = datetime(2026, 3, 14, 9, 0, 30, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+
+
+class MemoryTicks:
+    """Runs in a dictionary; the contract suite of the Postgres adapter covers it too."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.at = now
+        self.runs: dict[tuple[str, datetime], JobRun] = {}
+        self.holders: dict[tuple[str, datetime], tuple[str, datetime]] = {}
+
+    async def now(self) -> datetime:
+        return self.at
+
+    async def acquire(self, job: str, tick_at: datetime, holder: str, lease: timedelta, *, manual: bool = False) -> bool:
+        run = self.runs.get((job, tick_at))
+        if any(name == job and self._alive(name, tick) for name, tick in self.runs) or (run and run.result is RunResult.SUCCEEDED):
+            return False
+        self.runs[job, tick_at] = JobRun(tick_at, self.at, None, RunResult.RUNNING, {}, "", manual)
+        self.holders[job, tick_at] = holder, self.at + lease
+        return True
+
+    async def renew(self, job: str, tick_at: datetime, holder: str, lease: timedelta) -> bool:
+        mine = self.holders[job, tick_at][0] == holder
+        if mine:
+            self.holders[job, tick_at] = holder, self.at + lease
+        return mine
+
+    async def finish(self, job: str, tick_at: datetime, holder: str, counts: Mapping[str, int], error: str = "") -> None:
+        if self.holders[job, tick_at][0] == holder:
+            run = self.runs[job, tick_at]
+            result = RunResult.FAILED if error else RunResult.SUCCEEDED
+            self.runs[job, tick_at] = JobRun(tick_at, run.started_at, self.at, result, counts, error, run.manual)
+
+    async def last_tick(self, job: str) -> datetime | None:
+        done = [t for (name, t), run in self.runs.items() if name == job and (run.result is RunResult.SUCCEEDED or self._alive(name, t))]
+        return max(done, default=None)
+
+    async def last_runs(self, jobs: Collection[str]) -> dict[str, JobRun]:
+        return {name: run for (name, _), run in sorted(self.runs.items(), key=lambda item: item[1].started_at) if name in jobs}
+
+    async def forget(self, older_than: timedelta) -> int:
+        return 0
+
+    def _alive(self, job: str, tick_at: datetime) -> bool:
+        return self.runs[job, tick_at].result is RunResult.RUNNING and self.holders[job, tick_at][1] > self.at
+
+
+def counting(schedule: str = "* * * * *", fails: int = 0) -> tuple[Job, list[int]]:
+    calls: list[int] = []
+
+    async def run() -> Mapping[str, int]:
+        calls.append(len(calls))
+        if len(calls) <= fails:
+            raise RuntimeError("the database is away")
+        return {"planned": 7}
+
+    return Job("plan", schedule, run), calls
+
+
+def runner(job: Job, ticks: MemoryTicks, holder: str = "a", enabled: frozenset[str] = frozenset({"plan"})) -> JobRunner:
+    return JobRunner([job], ticks, holder, LEASE, enabled)
+
+
+async def test_the_latest_tick_is_run_once_by_any_number_of_replicas() -> None:
+    job, calls = counting()
+    ticks = MemoryTicks()
+    await asyncio.gather(*(runner(job, ticks, str(n)).run_due(job, START) for n in range(8)))
+    assert len(calls) == 1
+    assert list(ticks.runs) == [("plan", datetime(2026, 3, 14, 9, 0, tzinfo=UTC))]
+
+
+async def test_ticks_missed_while_down_are_made_up_by_one_run() -> None:
+    job, calls = counting("0 0 * * *")
+    ticks = MemoryTicks()
+    await runner(job, ticks).run_due(job, START - timedelta(days=5))
+    await runner(job, ticks).run_due(job, START)
+    await runner(job, ticks).run_due(job, START)
+    assert len(calls) == 2
+    assert max(tick for _, tick in ticks.runs) == datetime(2026, 3, 14, tzinfo=UTC)
+
+
+async def test_a_failed_tick_is_noted_and_run_again() -> None:
+    job, calls = counting(fails=1)
+    ticks = MemoryTicks()
+    with pytest.raises(RuntimeError, match="away"):
+        await runner(job, ticks).run_due(job, START)
+    [failed] = ticks.runs.values()
+    assert (failed.result, failed.error) == (RunResult.FAILED, "RuntimeError: the database is away")
+    assert await runner(job, ticks).run_due(job, START)
+    assert len(calls) == 2
+
+
+async def test_a_run_whose_holder_died_is_taken_over_when_its_lease_is_over() -> None:
+    job, calls = counting()
+    ticks = MemoryTicks()
+    await ticks.acquire("plan", job.tick_before(START), "dead", LEASE)
+    assert await runner(job, ticks).run_due(job, START)  # alive elsewhere: nothing to do
+    assert calls == []
+    ticks.at += LEASE
+    assert await runner(job, ticks).run_due(job, START)
+    assert len(calls) == 1
+
+
+async def test_by_hand_a_job_runs_also_when_it_is_switched_off() -> None:
+    job, _ = counting()
+    ticks = MemoryTicks()
+    status = await runner(job, ticks, enabled=frozenset()).run("plan")
+    assert status.last_run is not None
+    assert (status.last_run.counts, status.last_run.manual, status.enabled, status.next_run_at) == ({"planned": 7}, True, False, None)
+
+
+async def test_by_hand_beside_a_live_run_is_refused() -> None:
+    job, _ = counting()
+    ticks = MemoryTicks()
+    await ticks.acquire("plan", START, "other", LEASE)
+    with pytest.raises(JobAlreadyRunning, match="running just now"):
+        await runner(job, ticks).run("plan")
+
+
+async def test_an_unknown_job_is_told_the_known_ones() -> None:
+    job, _ = counting()
+    with pytest.raises(UnknownJob, match='no job "plam"; the jobs are plan'):
+        await runner(job, MemoryTicks()).run("plam")
+
+
+async def test_the_status_tells_the_next_run() -> None:
+    job, _ = counting("*/10 * * * *")
+    status = await runner(job, MemoryTicks()).get("plan")
+    assert status.next_run_at == datetime(2026, 3, 14, 9, 10, tzinfo=UTC)
+    assert status.last_run is None
+
+
+async def test_a_run_that_loses_its_lease_is_stopped() -> None:
+    started = asyncio.Event()
+
+    async def run() -> Mapping[str, int]:
+        started.set()
+        await asyncio.sleep(30)
+        return {}
+
+    job = Job("plan", "* * * * *", run)
+    ticks = MemoryTicks()
+    doomed = asyncio.create_task(JobRunner([job], ticks, "a", timedelta(seconds=0.03), frozenset()).run_tick(job, START))
+    await started.wait()
+    ticks.holders["plan", START] = "b", START + LEASE
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(doomed, 5)
+
+
+async def test_following_the_schedule_runs_the_missed_tick_at_once_and_stops_when_told() -> None:
+    ran, stop = asyncio.Event(), asyncio.Event()
+    calls: list[int] = []
+
+    async def run() -> Mapping[str, int]:
+        calls.append(1)
+        ran.set()
+        return {}
+
+    job, ticks = Job("plan", "0 0 * * *", run), MemoryTicks()
+    following = asyncio.create_task(follow_schedule(job, runner(job, ticks), ticks, stop))
+    await asyncio.wait_for(ran.wait(), 5)
+    stop.set()
+    await asyncio.wait_for(following, 5)
+    assert len(calls) == 1
