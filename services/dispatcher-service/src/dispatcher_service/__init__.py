@@ -1,0 +1,1 @@
+"""Composes greetings and hands them to the provider; keeps nothing."""

@@ -1,0 +1,1 @@
+"""What touches the outside: the provider, its HTTP clients, Redis, template files."""
