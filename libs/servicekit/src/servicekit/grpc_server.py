@@ -1,31 +1,122 @@
 """A gRPC server with health, reflection, limits, and errors a client can act on."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import grpc
 import grpc.aio
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 
+from servicekit.grpc_interceptor import CallInterceptor
 from servicekit.readiness import Readiness
-from servicekit.runtime import Component
 from servicekit.settings import ServiceSettings
 
 LIVENESS = "liveness"
 READINESS = "readiness"
+#: Below a client's keepalive time, else it is sent away with "too_many_pings".
+PING_INTERVAL_MS = 10_000
+
+_log = structlog.get_logger()
 
 Registration = Callable[[grpc.aio.Server], None]
 
 
-def server(
-    settings: ServiceSettings,
-    registrations: Sequence[Registration],
-    *,
-    readiness: Readiness,
-    reflected: Sequence[str] = (),
-    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
-) -> Component:
-    """A server of the servicers that `registrations` add: `lambda s: pb2_grpc.add_FooServicer_to_server(servicer, s)`.
+class GrpcServer:
+    """A Component that serves the servicers which `registrations` add: `lambda s: pb2_grpc.add_FooServicer_to_server(servicer, s)`.
 
     `reflected` are full names of services shown by reflection (`DESCRIPTOR.services_by_name["Foo"].full_name`). Health answers for the
     service names `liveness` (the process serves) and `readiness` and "" (all its parts are ready). A DomainError becomes its status with
     google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its trace id.
     """
-    raise NotImplementedError
+
+    name = "grpc-server"
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        registrations: Sequence[Registration],
+        *,
+        readiness: Readiness,
+        reflected: Sequence[str] = (),
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
+        self._settings = settings
+        self._registrations = registrations
+        self._readiness = readiness
+        self._reflected = reflected
+        self._interceptors = interceptors
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._following: asyncio.Task[None] | None = None
+        #: The port that is served, once started.
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server(
+            interceptors=[*_tracing(), CallInterceptor(), *self._interceptors],
+            options=_options(self._settings),
+            maximum_concurrent_rpcs=self._settings.grpc_max_concurrent_calls,
+        )
+        for register in (*self._registrations, self._register_health):
+            register(self._server)
+        if self._settings.serves_reflection:
+            reflection.enable_server_reflection([*self._reflected, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        self.port = self._server.add_insecure_port(self._settings.grpc_address)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_readiness()
+        await self._server.start()
+        self._following = asyncio.create_task(self._follow_readiness())
+        _log.info("grpc.serving", port=self.port)
+
+    async def wait(self) -> None:
+        if self._server is not None:
+            await self._server.wait_for_termination()
+
+    async def stop(self) -> None:
+        """Not ready; wait until endpoints have been withdrawn; take no new calls and finish those in flight."""
+        if self._server is None or self._following is None:
+            return
+        self._readiness.drain()
+        await self._tell_readiness()
+        await asyncio.sleep(self._settings.shutdown_delay_seconds)
+        await self._server.stop(self._settings.shutdown_grace_seconds)
+        self._following.cancel()
+
+    def _register_health(self, server: grpc.aio.Server) -> None:
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+
+    async def _follow_readiness(self) -> None:
+        while True:
+            await self._readiness.changed()
+            await self._tell_readiness()
+
+    async def _tell_readiness(self) -> None:
+        answer = health_pb2.HealthCheckResponse
+        status = answer.SERVING if self._readiness.ready else answer.NOT_SERVING
+        for name in ("", READINESS):
+            await self._health.set(name, status)
+
+
+def _tracing() -> list[grpc.aio.ServerInterceptor]:
+    # Around Health.Watch this interceptor breaks the stream, and clients see the server as unavailable for ever.
+    watched = filters.negate(filters.any_of(filters.health_check(), filters.service_prefix("grpc.reflection")))
+    return [aio_server_interceptor(filter_=watched)]  # type: ignore[no-untyped-call]
+
+
+def _options(settings: ServiceSettings) -> list[tuple[str, Any]]:
+    return [
+        # A second server on the port should fail, not share its calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.grpc_max_message_bytes),
+        ("grpc.max_send_message_length", settings.grpc_max_message_bytes),
+        ("grpc.max_connection_age_ms", int(settings.grpc_max_connection_age_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(settings.shutdown_grace_seconds * 1000)),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_INTERVAL_MS),
+    ]

@@ -57,6 +57,7 @@ class ServiceSettings(BaseSettings):
         120, description="Age at which a client is asked to connect anew, so that new replicas get their share."
     )
     grpc_max_message_bytes: int = Field(4 << 20, gt=0, description="Largest gRPC message taken in or given out.")
+    grpc_max_concurrent_calls: int = Field(1000, gt=0, description="Calls served at once; more are refused as RESOURCE_EXHAUSTED.")
     shutdown_delay_seconds: float = Field(
         0, ge=0, description="Wait between 'not ready' and the end of serving, while endpoints are withdrawn (5 in a cluster)."
     )
@@ -185,7 +186,7 @@ def parse(cls: type[S], environ: Mapping[str, str]) -> S:
 
 
 class _Environ(EnvSettingsSource):
-    """The environment as a source of settings. Text that is no JSON is passed on as it is, so that the check lists it among all mistakes."""
+    """The environment as a source of settings. Text that is no JSON is passed on, so that the check lists it among all mistakes."""
 
     def __init__(self, cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
         self._environ = environ

@@ -1,10 +1,26 @@
 """The topics of the mesh, as declared in topics.toml: `python -m servicekit.topics --bootstrap HOST:PORT` creates them."""
 
-from collections.abc import Sequence
+import argparse
+import asyncio
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from servicekit.runtime import Component
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from servicekit.kafka.config import client_config
+from servicekit.loops import Backoff
 from servicekit.settings import KafkaSettings
+
+DECLARATION = Path(__file__).with_name("topics.toml")
+METADATA_SECONDS = 5.0
+
+_log = structlog.get_logger()
 
 
 class TopicMismatch(Exception):
@@ -20,17 +36,98 @@ class Topic:
     cleanup_policy: str
     retention_hours: int
 
+    def config(self, replication: int) -> dict[str, str]:
+        config = {"cleanup.policy": self.cleanup_policy, "min.insync.replicas": str(min(2, replication))}
+        if self.cleanup_policy == "delete":
+            config["retention.ms"] = str(self.retention_hours * 3_600_000)
+        return config
 
-def declared() -> list[Topic]:
-    """All topics of topics.toml, in its order."""
-    raise NotImplementedError
+
+def declared(path: Path = DECLARATION) -> list[Topic]:
+    """All topics that are declared, in the file's order."""
+    declaration = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [Topic(name, **{**declaration["defaults"], **own}) for name, own in declaration["topics"].items()]
 
 
 def create(bootstrap: str, *, replication: int = 1, timeout_seconds: float = 30) -> list[str]:
     """Create the declared topics that do not exist, and return their names. Idempotent. Raises TopicMismatch on other partition counts."""
-    raise NotImplementedError
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    topics = declared()
+    existing = _partition_counts(admin, timeout_seconds)
+    missing = [topic for topic in topics if topic.name not in existing]
+    new = [NewTopic(topic.name, topic.partitions, replication, config=topic.config(replication)) for topic in missing]
+    for future in admin.create_topics(new, operation_timeout=timeout_seconds).values() if new else ():
+        _await_creation(future, timeout_seconds)
+    refuse_mismatches(topics, existing)
+    return [topic.name for topic in missing]
 
 
-def topic_check(settings: KafkaSettings, names: Sequence[str]) -> Component:
-    """A part whose start waits until the broker knows all these topics, and fails if one has another number of partitions than declared."""
-    raise NotImplementedError
+def refuse_mismatches(topics: Collection[Topic], counts: Mapping[str, int]) -> None:
+    """Raise TopicMismatch naming every topic of which `counts` has another number of partitions than declared."""
+    wrong = [
+        f"{topic.name} has {counts[topic.name]} partitions instead of {topic.partitions}"
+        for topic in topics
+        if counts.get(topic.name, topic.partitions) != topic.partitions
+    ]
+    if wrong:
+        raise TopicMismatch("; ".join(wrong) + ". Keys would change partition: make a new topic instead.")
+
+
+class TopicCheck:
+    """A Component whose start waits until the broker knows all these topics, and fails if one has other partitions than declared."""
+
+    name = "topic-check"
+
+    def __init__(self, settings: KafkaSettings, names: Sequence[str]) -> None:
+        self._config: dict[str, Any] = client_config(settings)
+        self._topics = [topic for topic in declared() if topic.name in names]
+        if unknown := set(names) - {topic.name for topic in self._topics}:
+            raise ValueError(f"not declared in {DECLARATION.name}: {', '.join(sorted(unknown))}")
+
+    async def start(self) -> None:
+        admin = AdminClient(self._config)
+        failures = 0
+        while missing := await asyncio.to_thread(self._missing, admin):
+            failures += 1
+            _log.info("kafka.waiting_for_topics", missing=missing)
+            await asyncio.sleep(Backoff(longest=5).seconds(failures))
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        pass
+
+    def _missing(self, admin: AdminClient) -> list[str]:
+        try:
+            counts = _partition_counts(admin, METADATA_SECONDS)
+        except KafkaException as error:
+            return [f"broker ({error.args[0].name()})"]
+        refuse_mismatches(self._topics, counts)
+        return [topic.name for topic in self._topics if topic.name not in counts]
+
+
+def _partition_counts(admin: AdminClient, timeout_seconds: float) -> dict[str, int]:
+    metadata = admin.list_topics(timeout=timeout_seconds)
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def _await_creation(future: Any, timeout_seconds: float) -> None:
+    try:
+        future.result(timeout_seconds)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was first
+            raise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m servicekit.topics", description="Create the topics of the mesh that do not exist yet.")
+    parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT", help="a broker")
+    parser.add_argument("--replication", type=int, default=1, metavar="N", help="copies of each partition (3 in production)")
+    arguments = parser.parse_args()
+    created = create(arguments.bootstrap, replication=arguments.replication)
+    print(f"{len(created)} topics created, {len(declared()) - len(created)} were there.")
+
+
+if __name__ == "__main__":
+    main()

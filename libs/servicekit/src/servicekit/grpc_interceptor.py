@@ -1,0 +1,130 @@
+"""What happens around every call that is served: context, metrics, and errors a client can act on."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+import structlog
+
+from servicekit import grpc_context
+from servicekit.clock import monotonic, perf_counter
+from servicekit.grpc_context import RequestContext
+from servicekit.grpc_metrics import MethodMetrics, kind_of
+from servicekit.grpc_status import InternalError, abort, as_domain_error, to_status
+
+_UNWATCHED = ("/grpc.health.", "/grpc.reflection.")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+_CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+
+_log = structlog.get_logger()
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Around = Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Goes around each call of each method but health and reflection."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        method = handler_call_details.method
+        if method in self._wrapped:
+            return self._wrapped[method]
+        handler = await continuation(handler_call_details)
+        if handler is None or method.startswith(_UNWATCHED):
+            return handler
+        return self._wrapped.setdefault(method, _wrap(handler, _Call(method, kind_of(handler)).around))
+
+
+class _Call:
+    """One method, and what goes around its calls."""
+
+    def __init__(self, path: str, kind: str) -> None:
+        _, self.service, method = path.split("/", 2)
+        self.path = path
+        self.metrics = MethodMetrics(kind, self.service, method)
+
+    @asynccontextmanager
+    async def around(self, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+        request = _request_context(context)
+        began = perf_counter()
+        code = "UNKNOWN"
+        self.metrics.begin()
+        with grpc_context.serving(request), structlog.contextvars.bound_contextvars(request_id=request.request_id):
+            try:
+                yield
+                code = _code_set_by(context)
+            except grpc.aio.AbortError:
+                code = _code_set_by(context)
+                raise
+            except asyncio.CancelledError:
+                code = "CANCELLED"
+                raise
+            except Exception as error:
+                known = as_domain_error(error)
+                code = known.code
+                if isinstance(known, InternalError):
+                    _log.exception("grpc.failed", method=self.path)
+                await abort(context, to_status(known, self.service, request.request_id))
+            finally:
+                self.metrics.end(code, perf_counter() - began)
+
+
+def _request_context(context: grpc.aio.ServicerContext[Any, Any]) -> RequestContext:
+    metadata = {key: value for key, value in _pairs(context) if isinstance(value, str)}
+    given = metadata.get(grpc_context.REQUEST_ID_KEY, "")
+    remaining = context.time_remaining()
+    return RequestContext(
+        request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        identity=metadata.get(grpc_context.IDENTITY_KEY, ""),
+        roles=frozenset(filter(None, metadata.get(grpc_context.ROLES_KEY, "").split(","))),
+        deadline=None if remaining is None else monotonic() + remaining,
+    )
+
+
+def _pairs(context: Any) -> Iterable[tuple[str, str | bytes]]:
+    return context.invocation_metadata() or ()
+
+
+def _code_set_by(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    # At run time this is the number, whatever the stubs say; 0 until a code is set.
+    number: Any = context.code()
+    return _CODE_NAMES.get(number, "UNKNOWN")
+
+
+def _wrap(handler: Handler, around: Around) -> Handler:
+    if handler.response_streaming:
+        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+        behavior: Any = _streaming(inner, around)
+    else:
+        inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+        make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+        behavior = _unary(inner, around)
+    return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+def _unary(inner: Any, around: Around) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def behave(request: Any, context: Any) -> Any:
+        async with around(context):
+            return await inner(request, context)
+
+    return behave
+
+
+def _streaming(inner: Any, around: Around) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    async def behave(request: Any, context: Any) -> AsyncIterator[Any]:
+        async with around(context), aclosing(inner(request, context)) as responses:
+            async for response in responses:
+                yield response
+
+    return behave
