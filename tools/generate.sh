@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
-generated="libs/contracts/src/heyday services/gateway/gen"
+generated="libs/contracts/src/heyday services/gateway/gen services/gateway/internal/openapi/generated"
 
 GOBIN=$root/.build/tools tools/go.sh -C tools install \
     google.golang.org/protobuf/cmd/protoc-gen-go \

@@ -12,4 +12,4 @@ command -v "$python" >/dev/null || { echo "Heyday needs Python 3.11: install it,
 echo "Installing $(grep -c '==' requirements/dev.txt) locked packages into .venv; the first time this takes one to three minutes."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 site_packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-for source in libs/*/src services/*/src; do echo "$PWD/$source"; done >"$site_packages/heyday.pth"
+for source in libs/*/src services/*/src loadtest tests; do echo "$PWD/$source"; done >"$site_packages/heyday.pth"

@@ -1,0 +1,50 @@
+// Command gateway serves Heyday's REST API. `gateway -version` and `gateway settings` print what they say and exit.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"heyday/gateway/internal/gateway"
+)
+
+// version is set by the build.
+var version = "development"
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "-version" {
+		fmt.Println(version)
+		return
+	}
+	if len(os.Args) == 2 && os.Args[1] == "settings" {
+		fmt.Print(gateway.SettingsTable())
+		return
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	settings, err := gateway.Load(os.LookupEnv)
+	if err != nil {
+		return fmt.Errorf("the settings have mistakes:\n%w", err)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})).With("service", "gateway")
+	served, err := gateway.New(settings, version, log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return served.Run(ctx)
+}

@@ -1,0 +1,108 @@
+// Package gateway serves the public REST API: the generated grpc-gateway behind limits, checks and headers.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	notifierv1 "heyday/gateway/gen/heyday/notifier/v1"
+	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
+	userv1 "heyday/gateway/gen/heyday/user/v1"
+	"heyday/gateway/internal/limit"
+	"heyday/gateway/internal/openapi"
+	"heyday/gateway/internal/rest"
+)
+
+// Gateway is all that one replica holds.
+type Gateway struct {
+	settings Settings
+	log      *slog.Logger
+	metrics  *metrics
+	health   *health
+	public   http.Handler
+	internal http.Handler
+}
+
+// service is one gRPC service that has public calls.
+type service struct {
+	name, target string
+	file         protoreflect.FileDescriptor
+	register     func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
+}
+
+func services(settings Settings) []service {
+	return []service{
+		{"user-service", settings.UserServiceTarget, userv1.File_heyday_user_v1_user_service_proto, userv1.RegisterUserServiceHandler},
+		{"scheduler-service", settings.SchedulerServiceTarget, schedulerv1.File_heyday_scheduler_v1_scheduler_service_proto,
+			schedulerv1.RegisterSchedulerServiceHandler},
+		{"notifier-service", settings.NotifierServiceTarget, notifierv1.File_heyday_notifier_v1_notifier_service_proto,
+			notifierv1.RegisterNotifierServiceHandler},
+	}
+}
+
+// New builds a gateway. It opens no port and waits for no service.
+func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) {
+	g := &Gateway{settings: settings, log: log, metrics: newMetrics(version)}
+	g.health = &health{metrics: g.metrics, version: version, started: time.Now()}
+	mux, routes := newMux(), rest.Routes{}
+	for _, service := range services(settings) {
+		found, err := rest.Of(service.file)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, found...)
+		backend, err := dial(service.name, service.target, found, withVersion, timed(g.metrics))
+		if err != nil {
+			return nil, errors.Join(err, g.Close())
+		}
+		g.health.backends = append(g.health.backends, backend)
+		if err := service.register(context.Background(), mux, backend.conn); err != nil {
+			return nil, errors.Join(err, g.Close())
+		}
+	}
+	calls := &api{settings: settings, routes: routes, rate: limit.NewRate(settings.ratesPerMinute(), time.Now), metrics: g.metrics}
+	g.public = g.publicHandler(calls.handler(mux))
+	g.internal = g.internalHandler()
+	return g, nil
+}
+
+// Close ends the connections to the services.
+func (g *Gateway) Close() error {
+	var failed []error
+	for _, backend := range g.health.backends {
+		failed = append(failed, backend.conn.Close())
+	}
+	return errors.Join(failed...)
+}
+
+func (g *Gateway) publicHandler(calls http.Handler) http.Handler {
+	paths := http.NewServeMux()
+	paths.HandleFunc("GET /health", g.health.serveReady)
+	paths.HandleFunc("GET /health/live", g.health.serveLive)
+	paths.HandleFunc("GET /health/ready", g.health.serveReady)
+	paths.HandleFunc("GET /openapi.json", openapi.ServeDocument)
+	if g.settings.DocsEnabled {
+		paths.Handle("GET /docs/", openapi.Page("/docs/"))
+		paths.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
+	}
+	paths.Handle("/", calls)
+	inner := headersWithin(g.settings.MaxHeaderBytes, shared(g.settings.CORSAllowedOrigins, compressed(paths)))
+	return identified(observed(secured(inner), g.metrics, g.log))
+}
+
+func (g *Gateway) internalHandler() http.Handler {
+	paths := http.NewServeMux()
+	paths.HandleFunc("GET /health/live", g.health.serveLive)
+	paths.HandleFunc("GET /health/ready", g.health.serveReady)
+	paths.HandleFunc("GET /health/detailed", g.health.serveDetailed)
+	paths.Handle("GET /metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
+	return paths
+}
