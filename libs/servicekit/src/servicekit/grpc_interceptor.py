@@ -3,9 +3,9 @@
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -80,19 +80,15 @@ class _Call:
 
 
 def _request_context(context: grpc.aio.ServicerContext[Any, Any]) -> RequestContext:
-    metadata = {key: value for key, value in _pairs(context) if isinstance(value, str)}
+    metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     given = metadata.get(grpc_context.REQUEST_ID_KEY, "")
-    remaining = context.time_remaining()
+    remaining = cast(float | None, context.time_remaining())  # None without a deadline, whatever the stubs say
     return RequestContext(
         request_id=given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
         identity=metadata.get(grpc_context.IDENTITY_KEY, ""),
         roles=frozenset(filter(None, metadata.get(grpc_context.ROLES_KEY, "").split(","))),
         deadline=None if remaining is None else monotonic() + remaining,
     )
-
-
-def _pairs(context: Any) -> Iterable[tuple[str, str | bytes]]:
-    return context.invocation_metadata() or ()
 
 
 def _code_set_by(context: grpc.aio.ServicerContext[Any, Any]) -> str:

@@ -16,8 +16,10 @@ from servicekit.settings import ServiceSettings
 REMOVED = "[removed]"
 #: Fields that would name a person or tell of one. A record with such a field is written without its value, and counted: a defect to mend.
 PERSONAL_FIELDS = frozenset(
-    ["address", "anniversary", "birthday", "body", "display_name", "email", "first_name", "html", "last_name", "name", "phone"]
-    + ["recipient", "subject", "text", "to"]
+    (
+        *("address", "anniversary", "birthday", "display_name", "email", "first_name", "last_name", "name", "phone", "recipient", "to"),
+        *("body", "html", "subject", "text"),
+    )
 )
 REMOVED_FIELDS = Counter("log_personal_fields_removed_total", "Values kept out of the logs because their field is personal.", ["field"])
 

@@ -45,31 +45,31 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    environment: Environment = Field(Environment.PRODUCTION, description="What this process is part of.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least severe events that are logged.")
+    environment: Environment = Field(default=Environment.PRODUCTION, description="What this process is part of.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least severe events that are logged.")
     instance_name: str = Field(
-        "", validate_default=True, description="Name of this replica in logs and leases. Empty: host name and process id."
+        default="", validate_default=True, description="Name of this replica in logs and leases. Empty: host name and process id."
     )
-    grpc_address: str = Field("0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
-    metrics_address: str = Field("0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
-    grpc_reflection: bool | None = Field(None, description="Serve gRPC reflection. Unset: only in development and test.")
+    grpc_address: str = Field(default="0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
+    metrics_address: str = Field(default="0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
+    grpc_reflection: bool | None = Field(default=None, description="Serve gRPC reflection. Unset: only in development and test.")
     grpc_max_connection_age_seconds: Seconds = Field(
-        120, description="Age at which a client is asked to connect anew, so that new replicas get their share."
+        default=120, description="Age at which a client is asked to connect anew, so that new replicas get their share."
     )
-    grpc_max_message_bytes: int = Field(4 << 20, gt=0, description="Largest gRPC message taken in or given out.")
-    grpc_max_concurrent_calls: int = Field(1000, gt=0, description="Calls served at once; more are refused as RESOURCE_EXHAUSTED.")
+    grpc_max_message_bytes: int = Field(default=4 << 20, gt=0, description="Largest gRPC message taken in or given out.")
+    grpc_max_concurrent_calls: int = Field(default=1000, gt=0, description="Calls served at once; more are refused as RESOURCE_EXHAUSTED.")
     shutdown_delay_seconds: float = Field(
-        0, ge=0, description="Wait between 'not ready' and the end of serving, while endpoints are withdrawn (5 in a cluster)."
+        default=0, ge=0, description="Wait between 'not ready' and the end of serving, while endpoints are withdrawn (5 in a cluster)."
     )
     shutdown_grace_seconds: Seconds = Field(
-        20, description="Time for each part to finish what is in flight when the process is asked to end."
+        default=20, description="Time for each part to finish what is in flight when the process is asked to end."
     )
-    clock_offset_seconds: float = Field(0, description="Moves the clock, for rehearsals. Refused outside development and test.")
+    clock_offset_seconds: float = Field(default=0, description="Moves the clock, for rehearsals. Refused outside development and test.")
     failpoints: dict[str, str] = Field(
-        {}, description='Faults by seam, for tests: `{"seam": "kill@3"}`. Refused outside development and test.'
+        default={}, description='Faults by seam, for tests: `{"seam": "kill@3"}`. Refused outside development and test.'
     )
-    otlp_endpoint: str = Field("", description="OTLP/gRPC collector for traces, as URL. Empty: no traces are sent.")
-    trace_sample_share: Share = Field(0.01, description="Share of new traces that are recorded.")
+    otlp_endpoint: str = Field(default="", description="OTLP/gRPC collector for traces, as URL. Empty: no traces are sent.")
+    trace_sample_share: Share = Field(default=0.01, description="Share of new traces that are recorded.")
 
     @field_validator("clock_offset_seconds", "failpoints")
     @classmethod
@@ -118,16 +118,16 @@ class PostgresSettings(BaseSettings):
     database_url: SecretStr = Field(
         description="Postgres, as `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; the role's search_path is its schema."
     )
-    database_pool_size: int = Field(8, ge=1, description="Connections this process keeps.")
-    database_pool_overflow: int = Field(4, ge=0, description="Connections it may open beyond those, for a while.")
-    database_pool_timeout_seconds: Seconds = Field(5, description="Longest wait for a free connection.")
-    database_connect_timeout_seconds: int = Field(5, ge=2, description="Longest wait for a new connection.")
-    database_statement_timeout_seconds: Seconds = Field(30, description="Longest statement.")
-    database_lock_timeout_seconds: Seconds = Field(10, description="Longest wait for a lock.")
+    database_pool_size: int = Field(default=8, ge=1, description="Connections this process keeps.")
+    database_pool_overflow: int = Field(default=4, ge=0, description="Connections it may open beyond those, for a while.")
+    database_pool_timeout_seconds: Seconds = Field(default=5, description="Longest wait for a free connection.")
+    database_connect_timeout_seconds: int = Field(default=5, ge=2, description="Longest wait for a new connection.")
+    database_statement_timeout_seconds: Seconds = Field(default=30, description="Longest statement.")
+    database_lock_timeout_seconds: Seconds = Field(default=10, description="Longest wait for a lock.")
     database_idle_in_transaction_seconds: Seconds = Field(
-        20, description="Longest pause within a transaction. Above the acknowledgement by Kafka."
+        default=20, description="Longest pause within a transaction. Above the acknowledgement by Kafka."
     )
-    database_slow_statement_milliseconds: float = Field(200, gt=0, description="Statements slower than this are logged and counted.")
+    database_slow_statement_milliseconds: float = Field(default=200, gt=0, description="Slower statements are logged and counted.")
 
 
 class KafkaSettings(BaseSettings):
@@ -135,28 +135,28 @@ class KafkaSettings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field(description="Brokers, as HOST:PORT,HOST:PORT.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How brokers are spoken to."
+        default="PLAINTEXT", description="How brokers are spoken to."
     )
-    kafka_ca_file: Path | None = Field(None, description="Certificates that vouch for the brokers. Unset: the system's.")
-    kafka_certificate_file: Path | None = Field(None, description="Certificate of this client.")
-    kafka_key_file: Path | None = Field(None, description="Key of that certificate.")
+    kafka_ca_file: Path | None = Field(default=None, description="Certificates that vouch for the brokers. Unset: the system's.")
+    kafka_certificate_file: Path | None = Field(default=None, description="Certificate of this client.")
+    kafka_key_file: Path | None = Field(default=None, description="Key of that certificate.")
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="How this client proves who it is."
+        default="SCRAM-SHA-512", description="How this client proves who it is."
     )
-    kafka_sasl_username: str = Field("", description="Name for SASL.")
-    kafka_sasl_password: SecretStr = Field(SecretStr(""), description="Password for SASL.")
-    kafka_linger_milliseconds: float = Field(5, ge=0, description="Wait for more records before a batch is sent.")
-    kafka_acknowledgement_timeout_seconds: Seconds = Field(10, description="Longest wait for a broker's acknowledgement.")
-    kafka_session_timeout_seconds: Seconds = Field(6, description="Silence after which a consumer's partitions go to others.")
-    kafka_fetch_wait_milliseconds: int = Field(500, ge=1, description="Longest a broker waits for records before it answers a fetch.")
+    kafka_sasl_username: str = Field(default="", description="Name for SASL.")
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for SASL.")
+    kafka_linger_milliseconds: float = Field(default=5, ge=0, description="Wait for more records before a batch is sent.")
+    kafka_acknowledgement_timeout_seconds: Seconds = Field(default=10, description="Longest wait for a broker's acknowledgement.")
+    kafka_session_timeout_seconds: Seconds = Field(default=6, description="Silence after which a consumer's partitions go to others.")
+    kafka_fetch_wait_milliseconds: int = Field(default=500, ge=1, description="Longest a broker holds back an empty answer.")
 
 
 class RedisSettings(BaseSettings):
     """Mix in where a service takes hints from Redis."""
 
     redis_url: SecretStr = Field(description="Redis or Valkey, as `redis://HOST:PORT/0`, `rediss://` with TLS.")
-    redis_timeout_milliseconds: float = Field(100, ge=1, description="Longest wait for an answer; then it is done without.")
-    redis_max_connections: int = Field(16, ge=1, description="Connections this process may open.")
+    redis_timeout_milliseconds: float = Field(default=100, ge=1, description="Longest wait for an answer; then it is done without.")
+    redis_max_connections: int = Field(default=16, ge=1, description="Connections this process may open.")
 
 
 class BadSettings(Exception):
