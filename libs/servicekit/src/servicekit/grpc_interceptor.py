@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -24,8 +24,8 @@ _CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusC
 
 _log = structlog.get_logger()
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # quoted: generic in the stubs only
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]]
 Around = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
@@ -35,7 +35,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self) -> None:
         self._wrapped: dict[str, Handler] = {}
 
-    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         method = handler_call_details.method
         if method in self._wrapped:
             return self._wrapped[method]
@@ -54,7 +54,7 @@ class _Call:
         self.metrics = MethodMetrics(kind, self.service, method)
 
     @asynccontextmanager
-    async def around(self, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    async def around(self, context: "grpc.aio.ServicerContext[Any, Any]") -> AsyncIterator[None]:
         request = _request_context(context)
         began = perf_counter()
         code = "UNKNOWN"
@@ -79,7 +79,7 @@ class _Call:
                 self.metrics.end(code, perf_counter() - began)
 
 
-def _request_context(context: grpc.aio.ServicerContext[Any, Any]) -> RequestContext:
+def _request_context(context: "grpc.aio.ServicerContext[Any, Any]") -> RequestContext:
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     given = metadata.get(grpc_context.REQUEST_ID_KEY, "")
     remaining = cast(float | None, context.time_remaining())  # None without a deadline, whatever the stubs say
@@ -91,7 +91,7 @@ def _request_context(context: grpc.aio.ServicerContext[Any, Any]) -> RequestCont
     )
 
 
-def _code_set_by(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+def _code_set_by(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
     # At run time this is the number, whatever the stubs say; 0 until a code is set.
     number: Any = context.code()
     return _CODE_NAMES.get(number, "UNKNOWN")

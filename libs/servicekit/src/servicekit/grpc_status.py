@@ -41,7 +41,7 @@ def to_status(error: DomainError, service: str, request_id: str = "") -> status_
     return status
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> None:
+async def abort(context: "grpc.aio.ServicerContext[Any, Any]", status: status_pb2.Status) -> None:
     """End the call with `status`; raises grpc.aio.AbortError. (grpc.aio has no abort_with_status.)"""
     known = rpc_status.to_status(status)
     await context.abort(known.code, known.details, known.trailing_metadata)
