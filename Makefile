@@ -23,7 +23,7 @@ help: ## Show this list
 ##@ See it run
 .PHONY: demo up status logs down bench
 demo: ready ## Greet two hundred people round the world, on real servers, in two minutes
-	@PYTHONPATH=tests:loadtest $(BIN)/python -m demo
+	@$(BIN)/python -m demo
 
 up: ready ## Start the whole mesh and leave it running (PROVIDER_URL=... sends to another provider)
 	@$(BIN)/python -m backing up
@@ -38,7 +38,7 @@ down: $(VENV) ## Stop what `make up` started
 	@$(BIN)/python -m backing down
 
 bench: ready ## Measure planning and delivery beside a bare loop (minutes)
-	@PYTHONPATH=loadtest $(BIN)/python -m bench
+	@$(BIN)/python -m bench
 
 ##@ Check it
 .PHONY: lint test test-unit test-integration test-e2e test-gateway

@@ -67,20 +67,34 @@ class Mesh:
     def start(self) -> None:
         """Starts everything and returns when all of it answers; raises ProcessFailed, and stops what it started, if a part does not."""
         try:
-            self._progress("Starting Postgres, Redis and Kafka")
-            server.start(self.postgres, self.redis, self.kafka)
-            self._progress("Making schemas and topics")
-            self._make_schemas_and_topics()
-            self._progress("Starting the services, the gateway and the provider simulator")
-            self._configure_all()
-            server.start(*self._applications())
+            self.start_servers()
+            self.start_services()
         except BaseException:
             self.stop()
             raise
 
+    def start_servers(self) -> None:
+        """The first half of `start`: the backing servers, with schemas and topics made."""
+        self._progress("Starting Postgres, Redis and Kafka")
+        server.start(self.postgres, self.redis, self.kafka)
+        self._progress("Making schemas and topics")
+        self._make_schemas_and_topics()
+
+    def start_services(self) -> None:
+        """The second half of `start`: the services by the settings of this moment, the gateway and the simulator."""
+        self._progress("Starting the services, the gateway and the provider simulator")
+        self._configure_all()
+        server.start(*self._applications())
+
     def stop(self) -> None:
-        """Stops everything, last started first; repeatable."""
-        server.stop(self.postgres, self.redis, self.kafka, *self._applications())
+        """Stops everything, the services before what they stand on; repeatable."""
+        server.stop(*self._applications())
+        server.stop(self.postgres, self.redis, self.kafka)
+
+    def forget(self) -> None:
+        """Removes the data that an earlier mesh of this directory left behind; only while stopped."""
+        self.postgres.forget()
+        self.kafka.forget()
 
     def configure(self, service: str, **settings: str) -> None:
         """Changes settings of a service from its next start on."""
@@ -156,8 +170,8 @@ class Mesh:
     def _simulator(self, arguments: Sequence[str]) -> HttpServer:
         port = free_port()
         command = [sys.executable, "-m", "simulator", "--port", str(port), *arguments]
-        process = Process("simulator", command, self.logs / "simulator.log", {"PYTHONPATH": str(PROJECT / "loadtest")})
-        return HttpServer(process, f"http://127.0.0.1:{port}", "/stats")
+        process = Process("simulator", command, self.logs / "simulator.log")
+        return HttpServer(process, f"http://127.0.0.1:{port}", "/health")
 
     def _gateway(self) -> HttpServer:
         process = Process(GATEWAY, [str(PROJECT / ".build" / "gateway")], self.logs / "gateway.log")

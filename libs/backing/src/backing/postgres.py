@@ -1,3 +1,4 @@
+import shutil
 import signal
 import subprocess
 import sysconfig
@@ -63,6 +64,10 @@ class Postgres:
         initdb = unprivileged.programs(_INSTALLED) / "bin" / "initdb"
         command = [str(initdb), "-D", str(data), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, user=unprivileged.user(), cwd="/")
+
+    def forget(self) -> None:
+        """Loses all data; only while stopped."""
+        shutil.rmtree(unprivileged.directory(self.directory), ignore_errors=True)
 
     def url(self, role: str = "postgres", database: str = "postgres") -> str:
         return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"

@@ -55,13 +55,17 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._child = _starter.submit(self._fork).result()
 
-    def stop(self, timeout_seconds: float = 20.0) -> None:
+    def ask_to_end(self) -> None:
+        """Sends the stop signal, to a paused process too, and does not wait."""
+        self.resume()
+        if self._child is not None:
+            self._child.send_signal(self.stop_signal)
+
+    def stop(self, timeout_seconds: float = 25.0) -> None:
         """Asks the process to end and waits for it; kills it after the timeout."""
+        self.ask_to_end()
         if self._child is None:
             return
-        self.resume()
-        with suppress(ProcessLookupError):
-            self._child.send_signal(self.stop_signal)
         try:
             self._child.wait(timeout_seconds)
         except subprocess.TimeoutExpired:

@@ -38,8 +38,10 @@ def restart(server: Server, *, timeout_seconds: float = 90.0) -> None:
 
 
 def stop(*servers: Server) -> None:
-    """Stops the servers, the last one first."""
-    for server in reversed(servers):
+    """Stops the servers side by side, and returns when all are gone."""
+    for server in servers:
+        server.process.ask_to_end()
+    for server in servers:
         server.process.stop()
 
 

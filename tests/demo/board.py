@@ -1,0 +1,123 @@
+"""What a person sees: the greetings by zone, live or as lines, and tables of how it ended."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from demo.play import Message, Snapshot
+from demo.reckoning import Greeting
+from demo.scenario import Times
+
+COLUMNS = ("planned", "queued", "sending", "sent", "retrying", "cancelled")
+_COLUMN_OF = {
+    "SCHEDULED": "planned",
+    "QUEUED": "queued",
+    "SENT": "sent",
+    "RETRYING": "retrying",
+    "CANCELLED": "cancelled",
+    "SUPPRESSED": "cancelled",
+}
+_LINES_BESIDE_ZONES = 9  # title, head, sums and rules
+_BETWEEN_LINES = timedelta(seconds=5)
+
+Counts = Counter[str]
+Show = Callable[[Snapshot], None]
+
+
+@contextmanager
+def shown_live(console: Console, times: Times) -> Iterator[Show]:
+    """A way to show snapshots: a table that is drawn anew on a terminal, a line now and then elsewhere."""
+    if not console.is_terminal:
+        yield _as_lines(console, times)
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        room = max(5, console.height - _LINES_BESIDE_ZONES)
+        yield lambda snapshot: live.update(zones_table(snapshot, _countdown(snapshot, times), room), refresh=True)
+
+
+def zones_table(snapshot: Snapshot, title: str, most_zones: int | None = None) -> Table:
+    """The greetings by zone and what became of them; where not all zones fit, those where something goes on come first."""
+    counts = _count(snapshot)
+    sums = _sum(counts)
+    others = sorted(sums.keys() - set(COLUMNS))
+    columns = (*COLUMNS, *others)
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("zone", footer=f"all {len(counts)} zones", min_width=32)
+    for column in columns:
+        table.add_column(column, footer=_shown(sums[column]), justify="right")
+    for zone in sorted(counts, key=lambda zone: (_rank(counts[zone]), zone))[:most_zones]:
+        table.add_row(zone, *(_shown(counts[zone][column]) for column in columns))
+    return table
+
+
+def ahead_table(greetings: Iterable[Greeting], messages: Mapping[str, Message]) -> Table:
+    """Greetings that are planned for later, as the API tells it: by local time and by instant."""
+    table = Table(title="Planned for later", title_justify="left")
+    for column in ("zone", "kind", "local time", "instant (UTC)"):
+        table.add_column(column)
+    for greeting in sorted(greetings, key=lambda greeting: greeting.due_at):
+        message = messages.get(greeting.message_id)
+        if message is not None:
+            instant = datetime.fromisoformat(message["dueTime"])
+            local = instant.astimezone(greeting.due_at.tzinfo)
+            table.add_row(message["timezone"], greeting.kind, f"{local:%Y-%m-%d %H:%M}", f"{instant:%Y-%m-%d %H:%M}")
+    return table
+
+
+def retries(letters: Iterable[Mapping[str, Any]], messages: Iterable[Message]) -> str:
+    """How the provider's failures were made up for."""
+    calls = Counter(letter["calls"] for letter in letters)
+    planned_again = sum(message["attemptCount"] > 0 for message in messages)
+    by_calls = ", ".join(f"{number} took {'one call' if count == 1 else f'{count} calls'}" for count, number in sorted(calls.items()))
+    return f"Of the greetings {by_calls}; {planned_again} were planned again after three failed calls."
+
+
+def _as_lines(console: Console, times: Times) -> Show:
+    last = datetime.min.replace(tzinfo=UTC)
+
+    def show(snapshot: Snapshot) -> None:
+        nonlocal last
+        if snapshot.taken_at - last >= _BETWEEN_LINES:
+            last = snapshot.taken_at
+            sums = _sum(_count(snapshot))
+            console.print(f"{_countdown(snapshot, times)} {', '.join(f'{sums[column]} {column}' for column in COLUMNS)}", soft_wrap=True)
+
+    return show
+
+
+def _countdown(snapshot: Snapshot, times: Times) -> str:
+    parts = []
+    for kind, at in (("birthdays", times.birthday_at), ("anniversaries", times.anniversary_at)):
+        seconds = round((at - snapshot.taken_at).total_seconds())
+        parts.append(f"{kind} in {seconds} s" if seconds > 0 else f"{kind} {-seconds} s ago")
+    return f"{snapshot.taken_at:%H:%M:%S} UTC, {', '.join(parts)}:"
+
+
+def _count(snapshot: Snapshot) -> dict[str, Counts]:
+    """Messages by zone and column; a state without a column counts under its own name."""
+    counts: dict[str, Counts] = defaultdict(Counter)
+    for message in snapshot.messages.values():
+        state = message["state"]
+        column = "sending" if state == "QUEUED" and message["id"] in snapshot.sending else _COLUMN_OF.get(state, state.lower())
+        counts[message["timezone"]][column] += 1
+    return counts
+
+
+def _sum(counts: Mapping[str, Counts]) -> Counts:
+    return sum(counts.values(), Counter())
+
+
+def _rank(counts: Counts) -> int:
+    if any(counts[column] for column in ("queued", "sending", "retrying")):
+        return 0
+    return 1 if counts["planned"] else 2
+
+
+def _shown(count: int) -> str:
+    return str(count) if count else "·"
