@@ -92,9 +92,9 @@ def _request_context(context: "grpc.aio.ServicerContext[Any, Any]") -> RequestCo
 
 
 def _code_set_by(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
-    # At run time this is the number, whatever the stubs say; 0 until a code is set.
+    # At run time this is a number, and None until a code is set, whatever the stubs say.
     number: Any = context.code()
-    return _CODE_NAMES.get(number, "UNKNOWN")
+    return _CODE_NAMES.get(number or 0, "UNKNOWN")
 
 
 def _wrap(handler: Handler, around: Around) -> Handler:

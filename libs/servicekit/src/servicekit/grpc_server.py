@@ -57,7 +57,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         self._server = grpc.aio.server(
-            interceptors=[*_tracing(), CallInterceptor(), *self._interceptors],
+            interceptors=[*_tracing(self._settings), CallInterceptor(), *self._interceptors],
             options=_options(self._settings),
             maximum_concurrent_rpcs=self._settings.grpc_max_concurrent_calls,
         )
@@ -101,7 +101,9 @@ class GrpcServer:
             await self._health.set(name, status)
 
 
-def _tracing() -> list[grpc.aio.ServerInterceptor]:
+def _tracing(settings: ServiceSettings) -> list[grpc.aio.ServerInterceptor]:
+    if not settings.otlp_endpoint:
+        return []
     # Around Health.Watch this interceptor breaks the stream, and clients see the server as unavailable for ever.
     watched = filters.negate(filters.any_of(filters.health_check(), filters.service_prefix("grpc.reflection")))
     return [aio_server_interceptor(filter_=watched)]  # type: ignore[no-untyped-call]
