@@ -1,13 +1,15 @@
 """What emitting, settling, recovering and the ticks ask of the outside."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from scheduler_service.domain import JobRun
 from scheduler_service.outcomes import Outcome, Settlement, Standing
+
+T = TypeVar("T")
 
 
 class DueMessage(NamedTuple):
@@ -130,13 +132,21 @@ class SettlementPlan(Protocol):
     """One transaction in which outcomes are settled."""
 
     async def confirm_sent(self, outcomes: Sequence[Outcome]) -> list[Confirmed]:
-        """Mark as SENT those that are QUEUED under the outcome's revision with no open question; return these. One outcome per id."""
+        """Mark as SENT those that are QUEUED under the outcome's revision with no open question; return these. One outcome per id.
+
+        In a transaction of its own: it locks messages without their slots.
+        """
 
     async def lock(self, message_ids: Sequence[UUID]) -> list[OpenMessage]:
         """Lock slots, then messages, each sorted, and return the messages. Unknown ids are left out. Not empty."""
 
     async def write(self, settled: Sequence[tuple[OpenMessage, Outcome, Settlement]]) -> None:
         """Write where locked messages stand now, take or free their slots, and after SENT suppress the year's other waiting messages."""
+
+
+class SettlementStore(Protocol):
+    async def settle(self, work: Callable[[SettlementPlan], Awaitable[T]]) -> T:
+        """Run `work` in one transaction, and again after a deadlock. Raises Unavailable."""
 
 
 class Recovery(Protocol):

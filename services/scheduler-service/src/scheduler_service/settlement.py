@@ -1,15 +1,15 @@
 """Settling outcomes: what the ledger says becomes what the plan says."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from scheduler_service.domain import Transition
 from scheduler_service.outcomes import Outcome, Result, Settlement, settle
-from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
+from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan, SettlementStore
 from servicekit import failpoint
 
-SettlementUnit = Callable[[], AbstractAsyncContextManager[SettlementPlan]]
+Change = tuple[OpenMessage, Outcome, Settlement]
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class Settled:
     """What a batch of outcomes changed."""
 
     confirmed: list[Confirmed] = field(default_factory=list)
-    changed: list[tuple[OpenMessage, Outcome, Settlement]] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
     unknown: int = 0
 
     @property
@@ -27,10 +27,10 @@ class Settled:
 
 
 class Settler:
-    """Settles batches of outcomes; a batch is one transaction for each time that a message occurs in it."""
+    """Settles batches of outcomes: the plain SENT in one statement, all others under locks."""
 
-    def __init__(self, unit: SettlementUnit) -> None:
-        self._unit = unit
+    def __init__(self, store: SettlementStore) -> None:
+        self._store = store
 
     async def settle(self, outcomes: Sequence[Outcome]) -> Settled:
         """Settle outcomes in their order. Repeating a batch changes nothing."""
@@ -44,15 +44,19 @@ class Settler:
         return total
 
     async def _settle(self, outcomes: Sequence[Outcome]) -> Settled:
-        async with self._unit() as plan:
-            sent = [outcome for outcome in outcomes if outcome.result is Result.SENT]
-            confirmed = await plan.confirm_sent(sent) if sent else []
-            done = {row.id for row in confirmed}
-            rest = {outcome.message_id: outcome for outcome in outcomes if outcome.message_id.bytes not in done}
-            messages = await plan.lock(list(rest)) if rest else []
-            changed = [(m, rest[m.id], settle(m.standing, rest[m.id], m.now)) for m in messages]
-            await plan.write([(m, outcome, new) for m, outcome, new in changed if new.standing != m.standing or new.transition])
-        return Settled(confirmed, changed, len(rest) - len(messages))
+        sent = [outcome for outcome in outcomes if outcome.result is Result.SENT]
+        confirmed = await self._store.settle(lambda plan: plan.confirm_sent(sent)) if sent else []
+        done = {row.id for row in confirmed}
+        rest = {outcome.message_id: outcome for outcome in outcomes if outcome.message_id.bytes not in done}
+        changed = await self._store.settle(lambda plan: _settle_locked(plan, rest)) if rest else []
+        return Settled(confirmed, changed, len(rest) - len(changed))
+
+
+async def _settle_locked(plan: SettlementPlan, outcomes: Mapping[UUID, Outcome]) -> list[Change]:
+    messages = await plan.lock(list(outcomes))
+    changes = [(message, outcomes[message.id], settle(message.standing, outcomes[message.id], message.now)) for message in messages]
+    await plan.write([change for change in changes if change[2].transition or change[2].standing != change[0].standing])
+    return changes
 
 
 def waits_again(settled: Settled) -> bool:

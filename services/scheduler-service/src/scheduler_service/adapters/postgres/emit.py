@@ -62,7 +62,8 @@ WHERE m.id = u.id AND m.local_date BETWEEN %s AND %s
 
 _QUEUED = """
 SELECT queued_at, id, user_id FROM messages
-WHERE state = 'QUEUED' AND queued_at < (SELECT clock_timestamp() + make_interval(secs => %s)) - %s AND (queued_at, id) > (to_timestamp(%s::double precision / 1e6), %s::uuid)
+WHERE state = 'QUEUED' AND queued_at < (SELECT clock_timestamp() + make_interval(secs => %s)) - %s
+  AND (queued_at, id) > (to_timestamp(%s::double precision / 1e6), %s::uuid)
 ORDER BY queued_at, id LIMIT %s
 """
 

@@ -1,18 +1,20 @@
 """The statements that settle outcomes: one for the common case, and a locked read with a written change for all others."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from scheduler_service.adapters.postgres.emit import local_date
 from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
-from scheduler_service.ports_delivery import Confirmed, OpenMessage
-from servicekit.postgres import TimestamptzArray, UuidArray, binary_cursor, instant, microseconds, raw, transaction
+from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
+from servicekit.postgres import TimestamptzArray, UuidArray, binary_cursor, instant, microseconds, raw, retrying
+
+T = TypeVar("T")
 
 # Nobody is asking and the revision is the one on its way: the slot is this message's already, and the year has no other plan.
 _CONFIRM = """
@@ -75,11 +77,19 @@ WHERE m.user_id = u.user_id AND m.kind = u.kind AND m.id <> u.id AND m.state IN 
 """
 
 
-@asynccontextmanager
-async def settlement(engine: AsyncEngine, offset_seconds: float, greeting_gap_days: int) -> AsyncIterator["PostgresSettlement"]:
-    """The SettlementPlan port in a new transaction. `greeting_gap_days`: no two greetings of a kind within so many days."""
-    async with transaction(engine) as connection:
-        yield PostgresSettlement(await raw(connection), offset_seconds, greeting_gap_days)
+class PostgresSettlements:
+    """The SettlementStore port. `greeting_gap_days`: no two greetings of a kind within so many days."""
+
+    def __init__(self, engine: AsyncEngine, offset_seconds: float, greeting_gap_days: int) -> None:
+        self._engine = engine
+        self._offset = offset_seconds
+        self._gap = greeting_gap_days
+
+    async def settle(self, work: Callable[[SettlementPlan], Awaitable[T]]) -> T:
+        async def in_transaction(connection: SqlConnection) -> T:
+            return await work(PostgresSettlement(await raw(connection), self._offset, self._gap))
+
+        return await retrying(self._engine, in_transaction)
 
 
 class PostgresSettlement:
