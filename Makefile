@@ -13,7 +13,7 @@ GATEWAY := .build/gateway
 PACKAGES := $(wildcard libs/*/src services/*/src)
 # Where pytest looks: `make test TESTS=services/user-service`.
 TESTS ?= libs services tests
-UNIT := $(wildcard libs/*/tests/unit services/*/tests/unit tests/contract tests/model)
+UNIT := $(wildcard libs/*/tests/unit services/*/tests/unit tests/contract tests/model tests/demo)
 INTEGRATION := $(wildcard libs/*/tests/integration services/*/tests/integration)
 
 .PHONY: help
