@@ -55,7 +55,7 @@ def test_stop_kills_a_process_that_does_not_listen(tmp_path: Path) -> None:
 def test_stop_reaches_a_paused_process(tmp_path: Path) -> None:
     process = _started(_SLEEP, tmp_path / "log")
     process.pause()
-    assert psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
+    _wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
     process.stop()
     assert process.exit_code == -signal.SIGTERM
 
