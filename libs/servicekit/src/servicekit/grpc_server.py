@@ -74,7 +74,8 @@ class GrpcServer:
 
     async def wait(self) -> None:
         if self._server is not None:
-            await self._server.wait_for_termination()
+            # Shielded: a cancelled watch would cancel the one future that `stop` waits for as well.
+            await asyncio.shield(self._server.wait_for_termination())
 
     async def stop(self) -> None:
         """Not ready; wait until endpoints have been withdrawn; take no new calls and finish those in flight."""
