@@ -51,7 +51,7 @@ TABLES = (
     )
     """,
     "CREATE INDEX requests_by_created_at ON requests (created_at)",
-    "CREATE TABLE cache_generation (only smallint PRIMARY KEY CHECK (only = 1), generation integer NOT NULL)",
+    "CREATE TABLE cache_generation (id smallint PRIMARY KEY CHECK (id = 1), generation integer NOT NULL)",
     "INSERT INTO cache_generation VALUES (1, 1)",
 )
 

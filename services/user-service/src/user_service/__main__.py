@@ -7,13 +7,14 @@ from servicekit.postgres.migrations import migrate
 from servicekit.runtime import Readiness, run
 from servicekit.settings import load
 from servicekit.settings_table import settings_table
-from user_service import bootstrap
 from user_service.settings import MigrationSettings, Settings
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 def serve() -> int:
+    from user_service import bootstrap
+
     settings = load(Settings)
     telemetry.configure("user-service", settings)
     readiness = Readiness()

@@ -5,8 +5,9 @@ from uuid_utils.compat import uuid7
 
 from heyday.user.v1 import user_service_pb2, user_service_pb2_grpc
 from occasions import registry
-from servicekit import grpc_server, redis
+from servicekit import redis
 from servicekit.clock import SystemClock
+from servicekit.grpc_server import GrpcServer
 from servicekit.kafka import KafkaProducer
 from servicekit.outbox import Outbox, Relay
 from servicekit.postgres import create_engine, ping
@@ -49,5 +50,5 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         every("cache-generation", settings.cache_generation_poll_seconds, service.learn_generation),
         every("request-cleaning", settings.request_cleaning_seconds, partial(service.forget_requests, settings.request_retention_hours)),
         probe("postgres-probe", partial(ping, engine), readiness),
-        grpc_server.server(settings, [register], readiness=readiness, reflected=[SERVICE]),
+        GrpcServer(settings, [register], readiness=readiness, reflected=[SERVICE]),
     ]

@@ -105,8 +105,8 @@ class PostgresUnitOfWork:
     async def remember(self, request: Request, user: User) -> Remembered | None:
         snapshot = wire.to_snapshot(user, self._events.epoch).SerializeToString()
         values = {"caller": request.caller, "request_id": request.id, "digest": request.digest, "user_id": user.id, "snapshot": snapshot}
-        statement = postgresql.insert(requests).values(**values, created_at=func.clock_timestamp()).on_conflict_do_nothing()
-        if (await self._connection.execute(statement)).rowcount:
+        new = postgresql.insert(requests).values(**values, created_at=func.clock_timestamp()).on_conflict_do_nothing()
+        if (await self._connection.execute(new.returning(requests.c.user_id))).one_or_none():
             return None
         same = (requests.c.caller == request.caller) & (requests.c.request_id == request.id)
         earlier = (await self._connection.execute(select(requests).where(same))).one_or_none()

@@ -51,7 +51,7 @@ requests = Table(
 cache_generation = Table(
     "cache_generation",
     metadata,
-    Column("only", SmallInteger, primary_key=True),
+    Column("id", SmallInteger, primary_key=True),
     Column("generation", Integer, nullable=False),
 )
 

@@ -1,0 +1,81 @@
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+import pytest
+
+from occasions import registry
+from user_service.adapters.memory import MemoryUserCache, MemoryUserStore
+from user_service.domain import User
+from user_service.profile import Draft, Profile, check
+from user_service.service import UserService
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+class SteppingClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.instant = NOON
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def monotonic(self) -> float:
+        return self.instant.timestamp()
+
+    def advance(self, **by: float) -> None:
+        self.instant += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture
+def ids() -> Iterator[UUID]:
+    """Ids in ascending order."""
+    return (UUID(int=(7 << 76) | (2 << 62) | number) for number in count(1))
+
+
+@pytest.fixture
+def draft() -> Callable[..., Draft]:
+    ada = Draft(first_name="Ada", last_name="Lovelace", email="ada@example.com", timezone="Europe/London", birthday="1990-12-10")
+    return lambda **said: replace(ada, **said)
+
+
+@pytest.fixture
+def profile(draft: Callable[..., Draft]) -> Callable[..., Profile]:
+    return lambda **said: check(draft(**said), registry.discover(), NOON)
+
+
+@pytest.fixture
+def new_user(ids: Iterator[UUID], profile: Callable[..., Profile]) -> Callable[..., User]:
+    """Makes a user at version 1; each has an address of its own unless one is given."""
+
+    def create(**said: object) -> User:
+        user_id = next(ids)
+        return User.create(user_id, profile(**{"email": f"user-{user_id.int & 0xFFFF}@example.com", **said}), NOON)
+
+    return create
+
+
+@pytest.fixture
+def store(clock: SteppingClock) -> MemoryUserStore:
+    return MemoryUserStore(clock)
+
+
+@pytest.fixture
+def cache() -> MemoryUserCache:
+    return MemoryUserCache()
+
+
+@pytest.fixture
+async def service(store: MemoryUserStore, cache: MemoryUserCache, clock: SteppingClock, ids: Iterator[UUID]) -> UserService:
+    service = UserService(store, cache, clock, registry.discover(), new_id=lambda: next(ids), committed=lambda: None)
+    await service.learn_generation()
+    return service
