@@ -1,0 +1,3 @@
+from servicekit.postgres.migrations import run_env
+
+run_env()

@@ -1,0 +1,94 @@
+"""The composition root."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from heyday.notifier.v1 import notifier_service_pb2, notifier_service_pb2_grpc
+from notifier_service.adapters.dispatcher import GrpcDispatcher
+from notifier_service.adapters.kafka import KafkaAnnouncer
+from notifier_service.adapters.postgres import Partitions, PostgresDeliveryReader, PostgresLedger
+from notifier_service.adapters.redis import RedisSentHints
+from notifier_service.consumer.cancelled import CancelledConsumer
+from notifier_service.consumer.desk import DueDesk
+from notifier_service.consumer.due import Bounds, DueConsumer
+from notifier_service.consumer.parsing import parse_cancelled, parse_due
+from notifier_service.consumer.sieve import Sieve
+from notifier_service.inquiry import Inquiry
+from notifier_service.service import DeliveryService, Pace
+from notifier_service.servicer import NotifierServicer
+from notifier_service.settings import Settings
+from servicekit import failpoint, grpc_client, redis
+from servicekit.clock import SystemClock
+from servicekit.grpc_server import GrpcServer
+from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition, PoisonGuard
+from servicekit.postgres import create_engine, ping
+from servicekit.runtime import Closing, Component, Readiness, every, probe
+from servicekit.telemetry import metrics_server
+from servicekit.topics import TopicCheck
+
+DUE_TOPIC = "heyday.scheduler.v1.message-due"
+CANCELLED_TOPIC = "heyday.scheduler.v1.message-cancelled"
+OUTCOME_TOPIC = "heyday.notifier.v1.message-outcome"
+DEAD_LETTER_TOPIC = "heyday.notifier.v1.dead-letter"
+POISON_TOPIC = "heyday.notifier.v1.poison"
+TOPICS = (DUE_TOPIC, CANCELLED_TOPIC, OUTCOME_TOPIC, DEAD_LETTER_TOPIC, POISON_TOPIC)
+
+# Cancels are a group of their own, so that they overtake a backlog of due messages.
+DUE_GROUP = "notifier.due"
+CANCELLED_GROUP = "notifier.cancelled"
+SERVICE = notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"].full_name
+PARTITIONS_EVERY_SECONDS = 6 * 3600
+
+
+def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
+    """The parts of the process, in the order of their start. Postgres decides readiness; Redis only saves looks."""
+    failpoint.arm(settings.failpoints)
+    clock = SystemClock(settings.clock_offset)
+    engine = create_engine(settings, "notifier-service")
+    hints = redis.client(settings)
+    channel = grpc_client.channel(settings.dispatcher_service_target, max_message_bytes=settings.grpc_max_message_bytes)
+    producer = KafkaProducer(settings)
+    partitions = Partitions(engine, settings.retention_days, settings.clock_offset_seconds)
+
+    desk = DueDesk(clock, settings.parked_records_per_partition)
+    service = DeliveryService(
+        PostgresLedger(engine, settings.terms, settings.clock_offset_seconds),
+        RedisSentHints(hints, int(settings.hint_hours * 3600)),
+        GrpcDispatcher(channel),
+        KafkaAnnouncer(producer, OUTCOME_TOPIC, DEAD_LETTER_TOPIC),
+        desk,
+        clock=clock,
+        terms=settings.terms,
+        pace=Pace(settings.slice_records, settings.gather_milliseconds / 1000),
+    )
+
+    async def revoked(partitions: frozenset[Partition]) -> None:
+        await due.revoked(partitions)
+
+    due_records = KafkaConsumer(settings, group=DUE_GROUP, topics=[DUE_TOPIC], batch_records=settings.batch_records, revoked=revoked)
+    due_sieve = Sieve(parse_due, PoisonGuard(DUE_GROUP), producer, POISON_TOPIC)
+    bounds = Bounds(settings.batches_in_flight, settings.batch_records, grace_seconds=settings.shutdown_grace_seconds)
+    due = DueConsumer(due_records, due_sieve, desk, service, clock, bounds)
+
+    cancelled_records = KafkaConsumer(settings, group=CANCELLED_GROUP, topics=[CANCELLED_TOPIC])
+    cancelled_sieve = Sieve(parse_cancelled, PoisonGuard(CANCELLED_GROUP), producer, POISON_TOPIC)
+    cancelled = CancelledConsumer(cancelled_records, cancelled_sieve, service, settings.shutdown_grace_seconds)
+
+    register = partial(
+        notifier_service_pb2_grpc.add_NotifierServiceServicer_to_server, NotifierServicer(Inquiry(PostgresDeliveryReader(engine)))
+    )
+    return [
+        metrics_server(settings),
+        Closing("postgres", engine.dispose),
+        Closing("redis", hints.aclose),
+        Closing("dispatcher-channel", channel.close),
+        TopicCheck(settings, TOPICS),
+        producer,
+        every("partitions", PARTITIONS_EVERY_SECONDS, partitions.keep),
+        probe("postgres-probe", partial(ping, engine), readiness),
+        cancelled_records,
+        cancelled,
+        due_records,
+        due,
+        GrpcServer(settings, [register], readiness=readiness, reflected=[SERVICE]),
+    ]

@@ -1,0 +1,1 @@
+"""The Kafka edge: due messages, and cancels that overtake them."""

@@ -1,0 +1,168 @@
+"""Due messages: read, worked on in a few batches at once, committed in order."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from notifier_service import metrics
+from notifier_service.consumer.desk import DueDesk
+from notifier_service.consumer.sieve import Sieve
+from notifier_service.domain import Due
+from notifier_service.service import DeliveryService
+from servicekit import failpoint
+from servicekit.clock import Clock
+from servicekit.kafka import Consumer, Partition, Received, TooManyPoisonRecords
+from servicekit.runtime import Backoff
+
+_log = structlog.get_logger()
+
+COMMIT_EVERY_SECONDS = 0.2
+LOOK_EVERY_SECONDS = 0.25
+REVOKE_SECONDS = 4.0
+# Kept of the grace for writing what calls that were cut off leave behind.
+CUT_MARGIN_SECONDS = 4.0
+
+
+HELD_BACKOFF = Backoff(first=1.0, longest=15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`probe_records`: how many of the held records are tried to learn whether the dispatcher takes any again."""
+
+    batches_in_flight: int = 4
+    batch_records: int = 1000
+    probe_records: int = 10
+    grace_seconds: float = 15
+    held_backoff: Backoff = HELD_BACKOFF
+
+
+class DueConsumer:
+    """A Component. Ends, and the process with it, if any of its loops fails: what it had taken in comes again."""
+
+    name = "due-consumer"
+
+    def __init__(
+        self, kafka: Consumer, sieve: Sieve[Due], desk: DueDesk, service: DeliveryService, clock: Clock, bounds: Bounds = Bounds()
+    ) -> None:
+        self._kafka = kafka
+        self._sieve = sieve
+        self._desk = desk
+        self._service = service
+        self._clock = clock
+        self._bounds = bounds
+        self._slots = asyncio.Semaphore(bounds.batches_in_flight)
+        self._fetched: list[Received] = []
+        self._paused: frozenset[Partition] = frozenset()
+        self._intake: list[asyncio.Task[None]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._running = asyncio.create_task(self._run(), name=self.name)
+
+    async def wait(self) -> None:
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what is in hand or cut it off, and commit."""
+        if self._running is None or self._running.done():
+            return
+        for task in self._intake:
+            task.cancel()
+        if not await self._finished(None, self._bounds.grace_seconds - CUT_MARGIN_SECONDS):
+            _log.warning("due.cut_off", records=self._desk.in_hand())
+            self._service.cut()
+            await self._finished(None, CUT_MARGIN_SECONDS - 1)
+        await self._commit()
+        self._running.cancel()
+        await asyncio.wait({self._running})
+
+    async def revoked(self, partitions: Collection[Partition]) -> None:
+        """Before partitions go to another member: finish what is in hand of them, leave what waits, commit."""
+        self._fetched = [received for received in self._fetched if received.partition not in partitions]
+        self._desk.set_aside(partitions)
+        if not await self._finished(partitions, REVOKE_SECONDS):
+            _log.warning("due.left_in_flight", records=self._desk.in_hand(partitions))
+        await self._commit()
+        self._desk.forget(partitions)
+        self._paused -= frozenset(partitions)
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._intake = [tasks.create_task(loop(tasks)) for loop in (self._read, self._look_again, self._retry_held)]
+            tasks.create_task(self._keep_offsets())
+
+    async def _read(self, tasks: asyncio.TaskGroup) -> None:
+        """Ends, and the rest goes on, when too much is poison: a person is wanted, and a new start would only store more of it."""
+        async for fetched in self._kafka.batches():
+            self._fetched = fetched
+            await self._desk.takes_new.wait()
+            await self._slots.acquire()
+            batch, self._fetched = self._fetched, []
+            try:
+                sifted = self._sieve.sift(batch)
+            except TooManyPoisonRecords:
+                _log.critical("due.stopped_by_poison")
+                return
+            dues = self._desk.take(batch, sifted.readable)
+            await failpoint.reach("notifier.after_consume")
+            await self._sieve.store(sifted.kept)
+            self._desk.done_unread(sifted.poison)
+            tasks.create_task(self._work(dues))
+
+    async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            while ripe := self._desk.ripe(self._bounds.batch_records):
+                await self._slots.acquire()
+                tasks.create_task(self._work(ripe))
+
+    async def _retry_held(self, tasks: asyncio.TaskGroup) -> None:
+        """Try a few of the held records until they are taken, then all. Nothing new is taken in meanwhile."""
+        failures = 1
+        while True:
+            await self._desk.has_held.wait()
+            await asyncio.sleep(self._bounds.held_backoff.seconds(failures))
+            await self._slots.acquire()
+            probes = self._desk.unheld(self._bounds.probe_records)
+            await self._work(probes)
+            if self._desk.holds_any(probes):
+                failures += 1
+                continue
+            failures = 1
+            while rest := self._desk.unheld(self._bounds.batch_records):
+                await self._slots.acquire()
+                tasks.create_task(self._work(rest))
+            self._desk.reopen()
+
+    async def _work(self, dues: Sequence[Due]) -> None:
+        """Work on a batch for which a slot was acquired."""
+        try:
+            with metrics.BATCH_SECONDS.time():
+                await self._service.deliver(dues)
+        finally:
+            self._slots.release()
+
+    async def _keep_offsets(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_SECONDS)
+            await self._commit()
+            crowded = self._desk.crowded()
+            await self._kafka.pause(crowded - self._paused)
+            await self._kafka.resume(self._paused - crowded)
+            self._paused = crowded
+
+    async def _commit(self) -> None:
+        if offsets := self._desk.committable():
+            await self._kafka.commit(offsets)
+
+    async def _finished(self, partitions: Collection[Partition] | None, seconds: float) -> bool:
+        deadline = self._clock.monotonic() + seconds
+        while self._desk.in_hand(partitions):
+            if self._clock.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True

@@ -1,0 +1,83 @@
+"""From a record's bytes to a value, or a reason why not."""
+
+from datetime import date
+from uuid import UUID
+
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from heyday.scheduler.v1.message_cancelled_pb2 import MessageCancelled
+from heyday.scheduler.v1.message_due_pb2 import MessageDue
+from notifier_service.domain import Cancellation, Due, content_digest
+from occasions.identity import local_date_of
+
+ID_BYTES = 16
+TIMES_OF_DUE = ("not_before_time", "not_after_time", "expire_time")
+
+
+class Unreadable(ValueError):
+    """The record is not what its topic promises."""
+
+
+def parse_due(value: bytes) -> Due:
+    """Raises Unreadable."""
+    record = MessageDue()
+    _decode(record, value)
+    _check_ids(record.id, record.user_id, record.revision)
+    missing = [name for name in ("kind", "variant", "email") if not getattr(record, name)]
+    missing += [name for name in TIMES_OF_DUE if not record.HasField(name)]
+    if missing:
+        raise Unreadable(f"without {', '.join(missing)}")
+    return Due(
+        id=record.id,
+        local_date=_local_date(record.id),
+        revision=record.revision,
+        user_id=record.user_id,
+        kind=record.kind,
+        variant=record.variant,
+        not_before_us=_microseconds(record.not_before_time),
+        not_after_us=_microseconds(record.not_after_time),
+        expires_us=_microseconds(record.expire_time),
+        digest=_digest(record),
+        replay=record.replay,
+        recovered=record.recovered,
+        traceparent=record.traceparent,
+        payload=value,
+    )
+
+
+def parse_cancelled(value: bytes) -> Cancellation:
+    """Raises Unreadable."""
+    record = MessageCancelled()
+    _decode(record, value)
+    _check_ids(record.id, record.user_id, record.revision)
+    return Cancellation(record.id, _local_date(record.id), record.revision, record.user_id, record.traceparent)
+
+
+def _decode(record: MessageDue | MessageCancelled, value: bytes) -> None:
+    try:
+        record.ParseFromString(value)
+    except DecodeError as error:
+        raise Unreadable("no such message") from error
+
+
+def _check_ids(id_: bytes, user_id: bytes, revision: int) -> None:
+    if len(id_) != ID_BYTES or len(user_id) != ID_BYTES:
+        raise Unreadable("an id is not 16 bytes")
+    if revision < 1:
+        raise Unreadable("the revision is not positive")
+
+
+def _local_date(id_: bytes) -> date:
+    try:
+        return local_date_of(UUID(bytes=id_))
+    except ValueError as error:
+        raise Unreadable("the id names no date") from error
+
+
+def _digest(record: MessageDue) -> bytes:
+    return content_digest(record.email, record.kind, record.variant, record.locale, record.first_name, record.last_name, str(record.years))
+
+
+def _microseconds(timestamp: Timestamp) -> int:
+    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000

@@ -1,0 +1,81 @@
+"""The gRPC edge: proto in, use case, proto out."""
+
+from typing import Any
+from uuid import UUID
+
+import grpc.aio
+
+from heyday.notifier.v1 import delivery_pb2, notifier_service_pb2, notifier_service_pb2_grpc
+from notifier_service.domain import State
+from notifier_service.inquiry import Inquiry
+from notifier_service.paging import page_size, page_start, page_token
+from notifier_service.ports import Page
+from notifier_service.wire import dead_letter_message, delivery_message
+from servicekit.errors import FieldViolation, InvalidArgument
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
+    """Tells how each message was sent."""
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        self._inquiry = inquiry
+
+    async def GetDelivery(self, request: notifier_service_pb2.GetDeliveryRequest, context: Context) -> delivery_pb2.Delivery:
+        entry, attempts = await self._inquiry.delivery(_message_id(request.id))
+        return delivery_message(entry, attempts)
+
+    async def ListDeliveries(
+        self, request: notifier_service_pb2.ListDeliveriesRequest, context: Context
+    ) -> notifier_service_pb2.ListDeliveriesResponse:
+        user_id, state = _user_id(request.user_id), _state(request.state)
+        filters, size = ("deliveries", user_id, state), page_size(request.page_size)
+        start = page_start(filters, request.page_token)
+        found = await self._inquiry.deliveries(Page(size + 1, start), user_id, state)
+        page = found[:size]
+        token = page_token(filters, (page[-1].id.hex(),)) if len(found) > size else ""
+        return notifier_service_pb2.ListDeliveriesResponse(deliveries=map(delivery_message, page), next_page_token=token)
+
+    async def GetDeadLetter(self, request: notifier_service_pb2.GetDeadLetterRequest, context: Context) -> delivery_pb2.DeadLetter:
+        return dead_letter_message(await self._inquiry.dead_letter(_message_id(request.id)))
+
+    async def ListDeadLetters(
+        self, request: notifier_service_pb2.ListDeadLettersRequest, context: Context
+    ) -> notifier_service_pb2.ListDeadLettersResponse:
+        user_id = _user_id(request.user_id)
+        filters, size = ("dead letters", user_id, request.reason), page_size(request.page_size)
+        start = page_start(filters, request.page_token)
+        found = await self._inquiry.dead_letters(Page(size + 1, start), user_id, request.reason)
+        page = found[:size]
+        token = page_token(filters, (str(page[-1].created_us), page[-1].id.hex())) if len(found) > size else ""
+        return notifier_service_pb2.ListDeadLettersResponse(dead_letters=map(dead_letter_message, page), next_page_token=token)
+
+
+def _message_id(text: str) -> UUID:
+    if not text:
+        raise InvalidArgument([FieldViolation("id", "The id is missing.")])
+    return _uuid("id", text)
+
+
+def _user_id(text: str) -> bytes | None:
+    return _uuid("userId", text).bytes if text else None
+
+
+def _uuid(field: str, text: str) -> UUID:
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or str(parsed) != text.lower():
+        raise InvalidArgument([FieldViolation(field, "An id is 32 hexadecimal digits in groups, as 20260314-1b4e-8f00-8a3c-9d2b6f1e0c57.")])
+    return parsed
+
+
+def _state(number: int) -> State | None:
+    if number == delivery_pb2.Delivery.STATE_UNSPECIFIED:
+        return None
+    try:
+        return State(delivery_pb2.Delivery.State.Name(number))
+    except ValueError:
+        raise InvalidArgument([FieldViolation("state", f"There is no state {number}.")]) from None
