@@ -63,7 +63,7 @@ class Outbox:
             "topics": [record.topic for record in records],
             "keys": [record.key for record in records],
             "payloads": [record.value for record in records],
-            "headers": [Jsonb([[name, value.decode("latin-1")] for name, value in record.headers]) for record in records],
+            "headers": [Jsonb([[name, value.hex()] for name, value in record.headers]) for record in records],
         }
         await connection.execute(self._insert(), columns)
 
@@ -184,4 +184,4 @@ def waves(rows: Iterable[_Row]) -> list[list[_Row]]:
 
 def _headers(stored: Any) -> tuple[tuple[str, bytes], ...]:
     pairs = orjson.loads(stored) if isinstance(stored, str | bytes) else stored
-    return tuple((name, value.encode("latin-1")) for name, value in pairs)
+    return tuple((name, bytes.fromhex(value)) for name, value in pairs)

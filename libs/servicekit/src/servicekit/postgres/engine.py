@@ -19,6 +19,7 @@ def create_engine(settings: PostgresSettings, application_name: str) -> AsyncEng
         pool_size=settings.database_pool_size,
         max_overflow=settings.database_pool_overflow,
         pool_timeout=settings.database_pool_timeout_seconds,
+        hide_parameters=True,  # errors are logged, and parameters name people
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
