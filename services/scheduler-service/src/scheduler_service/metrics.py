@@ -36,3 +36,21 @@ def job_run(job: str) -> Iterator[None]:
         _JOB_SECONDS.labels(job).observe(clock.perf_counter() - began)
     _JOB_RUNS.labels(job, "succeeded").inc()
     _JOB_LAST_SUCCESS.labels(job).set(clock.unix_seconds())
+
+
+CHANGES = Counter("scheduler_user_changes", "Snapshots of users taken in, by whether they were newer.", ["result"])
+REPLANNED = Counter("scheduler_replan_actions", "What changes of users did to messages.", ["action"])
+REPLAN_ERRORS = Counter("scheduler_replan_errors", "Kinds that could not be planned for a user: a zone or date not known here.")
+PLANNED = Counter("scheduler_messages_planned", "Messages planned by *plan* and *recover*.")
+MOVED = Counter("scheduler_messages_moved", "Messages moved by newer rules: tzdata, send times, budgets.")
+STOOD_BACK = Gauge("scheduler_plan_stands_back", "1 while this replica's rules are older than the plan's.")
+DEFAULT_PARTITION_ROWS = Gauge("scheduler_default_partition_rows", "Messages that no month's partition was made for; any is an alert.")
+TZDATA = Gauge("scheduler_tzdata", "1, labelled with the version of the time-zone rules.", ["version"])
+_RECORDS = Counter(
+    "scheduler_records_consumed", "Records of other services' topics, by whether they could be read.", ["consumer", "result"]
+)
+
+
+def consumed(consumer: str, records: int, poison: int) -> None:
+    _RECORDS.labels(consumer, "read").inc(records - poison)
+    _RECORDS.labels(consumer, "poison").inc(poison)

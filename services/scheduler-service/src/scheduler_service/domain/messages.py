@@ -81,8 +81,11 @@ class Slot:
     slot_year: int | None = None
     slot_message_id: UUID | None = None
 
+    def holding(self, year: int | None, message_id: UUID | None) -> "Slot":
+        return replace(self, slot_year=year, slot_message_id=message_id)
+
     def freed_by(self, message_id: UUID) -> "Slot":
-        return replace(self, slot_year=None, slot_message_id=None) if self.slot_message_id == message_id else self
+        return self.holding(None, None) if self.slot_message_id == message_id else self
 
     def holder_barring(self, local_date: date, message_id: UUID) -> UUID | None:
         """The other message, if any, because of which none may be sent for the date: of its year, or too near."""

@@ -1,0 +1,196 @@
+"""The composition root: reads like an index."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from heyday.scheduler.v1 import scheduler_service_pb2, scheduler_service_pb2_grpc
+from scheduler_service import metrics
+from scheduler_service.adapters.due_backlog import KafkaBacklog
+from scheduler_service.adapters.due_topic import KafkaDueTopic
+from scheduler_service.adapters.postgres.emit import emission
+from scheduler_service.adapters.postgres.outcomes import PostgresSettlements
+from scheduler_service.adapters.postgres.plan_store import PostgresPlanStore
+from scheduler_service.adapters.postgres.queries import PostgresQueries
+from scheduler_service.adapters.postgres.recover import recovery
+from scheduler_service.adapters.postgres.replan import PostgresReplanStore
+from scheduler_service.adapters.postgres.ticks import PostgresTicks
+from scheduler_service.consumer import BatchConsumer, Intake, message_outcome, user_changed
+from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
+from scheduler_service.domain import GREETED_DAYS, JobName
+from scheduler_service.emission import Emitter
+from scheduler_service.jobs import DueWatch, Job, JobRunner, follow_schedule
+from scheduler_service.planning import Planner
+from scheduler_service.recovery import Patience, Recoverer
+from scheduler_service.service import Plan, UserChanges
+from scheduler_service.servicer import SchedulerServicer
+from scheduler_service.settings import MigrationSettings, Settings
+from scheduler_service.settlement import Settler
+from servicekit.errors import Unavailable
+from servicekit.grpc_server import GrpcServer
+from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition
+from servicekit.outbox import Outbox, Relay
+from servicekit.postgres import create_engine, ping
+from servicekit.runtime import Backoff, Closing, Component, Loop, Readiness, probe
+from servicekit.telemetry import metrics_server
+
+log = structlog.get_logger()
+
+SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"].full_name
+CHANGES_GROUP = "scheduler.user-changed"
+OUTCOMES_GROUP = "scheduler.message-outcome"
+
+
+def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
+    """The parts of the process, in the order of their start. Postgres decides readiness; Kafka only slows things down."""
+    engine = create_engine(settings, "scheduler-service")
+    producer = KafkaProducer(settings)
+    outbox = Outbox()
+    relay = Relay(engine, outbox, producer)
+    offset = settings.clock_offset_seconds
+    rules = settings.plan_rules
+
+    ticks = PostgresTicks(engine, offset)
+    emitter = _emitter(settings, engine, producer)
+    watch = DueWatch(emitter, ticks)
+
+    def changed() -> None:
+        watch.wake()
+        relay.wake()
+
+    planner = _planner(settings, PostgresPlanStore(engine, outbox, offset), watch.wake)
+    recoverer = _recoverer(settings, engine, outbox, emitter, planner)
+    runner = JobRunner(
+        _jobs(settings, planner, emitter, recoverer),
+        ticks,
+        settings.instance_name,
+        timedelta(seconds=settings.job_lease_seconds),
+        settings.enabled_jobs,
+    )
+
+    replans = PostgresReplanStore(engine, outbox, offset)
+    settler = Settler(PostgresSettlements(engine, offset, GREETED_DAYS))
+    intake = Intake(UserChanges(replans, rules, changed), settler, watch.wake, CHANGES_GROUP)
+    changes = _consumer(settings, CHANGES_GROUP, USER_CHANGED, replans)
+    outcomes = _consumer(settings, OUTCOMES_GROUP, MESSAGE_OUTCOME)
+
+    servicer = SchedulerServicer(Plan(PostgresQueries(engine, offset), changed), runner)
+    register = partial(scheduler_service_pb2_grpc.add_SchedulerServiceServicer_to_server, servicer)
+    metrics.TZDATA.labels(rules.tzdata_version).set(1)
+
+    return [
+        metrics_server(settings),
+        Closing("postgres", engine.dispose),
+        producer,
+        Preparation(planner, readiness),
+        relay,
+        changes,
+        BatchConsumer(CHANGES_GROUP, changes, user_changed, intake.take_changes, producer),
+        outcomes,
+        BatchConsumer(OUTCOMES_GROUP, outcomes, message_outcome, intake.take_outcomes, producer),
+        *(Loop(f"{job.id}-schedule", partial(follow_schedule, job, runner, ticks)) for job in runner.scheduled),
+        *([Loop("due-watch", watch.follow)] if JobName.EMIT in settings.enabled_jobs else []),
+        probe("postgres-probe", partial(ping, engine), readiness),
+        GrpcServer(settings, [register], readiness=readiness, reflected=[SERVICE]),
+    ]
+
+
+def _emitter(settings: Settings, engine: AsyncEngine, producer: KafkaProducer) -> Emitter:
+    rules = settings.plan_rules
+    kinds = {name: kind.occasion for name, kind in rules.kinds.items()}
+    # Also past the longest budget: what is to expire is still found.
+    days_back = max(kind.belated for kind in rules.kinds.values()).days + 3
+    unit = partial(emission, engine, settings.clock_offset_seconds, days_back)
+    return Emitter(unit, KafkaDueTopic(producer), kinds, settings.emit_batch_messages)
+
+
+def _planner(settings: Settings, store: PostgresPlanStore, changed: Callable[[], None]) -> Planner:
+    return Planner(
+        store,
+        settings.plan_rules,
+        batch_slots=settings.plan_batch_slots,
+        concurrency=settings.plan_concurrency,
+        months_ahead=settings.partition_months_ahead,
+        retention_months=settings.message_retention_months,
+        changed=changed,
+    )
+
+
+def _recoverer(settings: Settings, engine: AsyncEngine, outbox: Outbox, emitter: Emitter, planner: Planner) -> Recoverer:
+    patience = Patience(
+        outcome=timedelta(seconds=settings.outcome_patience_seconds),
+        answer=timedelta(seconds=settings.answer_patience_seconds),
+        emit=timedelta(seconds=settings.emit_patience_seconds),
+    )
+    backlog = KafkaBacklog(settings, settings.notifier_group)
+    unit = partial(recovery, engine, outbox, settings.clock_offset_seconds)
+    return Recoverer(unit, emitter, backlog, planner.plan_missed, patience, settings.emit_batch_messages)
+
+
+def _jobs(settings: Settings, planner: Planner, emitter: Emitter, recoverer: Recoverer) -> list[Job]:
+    async def emit() -> dict[str, int]:
+        emitted = await emitter.emit()
+        metrics.EMITTED.inc(emitted)
+        return {"emitted": emitted}
+
+    return [
+        Job(JobName.PLAN, settings.cron_daily_schedule, planner.plan),
+        Job(JobName.EMIT, settings.cron_minute_schedule, emit),
+        Job(JobName.RECOVER, settings.cron_recovery_schedule, recoverer.recover),
+    ]
+
+
+def _consumer(settings: Settings, group: str, topic: str, store: PostgresReplanStore | None = None) -> KafkaConsumer:
+    async def stored(partitions: Collection[Partition]) -> dict[Partition, int]:
+        offsets = await store.stored_offsets(group, partitions) if store else {}
+        return {Partition(*place): offset for place, offset in offsets.items()}
+
+    return KafkaConsumer(
+        settings,
+        group=group,
+        topics=[topic],
+        batch_records=settings.consumer_batch_records,
+        stored_offsets=stored if store else None,
+    )
+
+
+class Preparation:
+    """A Component whose start waits until the database is there and has what this replica needs."""
+
+    name = "preparation"
+
+    def __init__(self, planner: Planner, readiness: Readiness) -> None:
+        self._planner = planner
+        self._readiness = readiness
+        readiness.expect(self.name)
+
+    async def start(self) -> None:
+        backoff, failures = Backoff(), 0
+        while True:
+            try:
+                await self._planner.prepare()
+                break
+            except Unavailable as error:
+                failures += 1
+                log.warning("preparation.waits", reason=error.reason, failures=failures)
+                await asyncio.sleep(backoff.seconds(failures))
+        self._readiness.set(self.name, True)
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        pass
+
+
+async def make_partitions(settings: MigrationSettings, months_back: int = 1, months_ahead: int = 3) -> None:
+    """The months round today, so that a fresh database has where to write to."""
+    engine = create_engine(settings, "scheduler-migrations")
+    store = PostgresPlanStore(engine, Outbox(), settings.clock_offset_seconds)
+    first = await store.now() - months_back * timedelta(days=31)
+    await store.make_partitions(first.date(), months_back + months_ahead + 1)
+    await engine.dispose()

@@ -1,0 +1,82 @@
+"""Records of other services as values of this one."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from heyday.notifier.v1.message_outcome_pb2 import MessageOutcome
+from heyday.user.v1.user_changed_pb2 import UserChanged
+from heyday.user.v1.user_pb2 import LeapDayRule, User
+from occasions.civil import CivilDate
+from scheduler_service.domain import Recipient
+from scheduler_service.outcomes import Outcome, Result
+
+_DEFAULT_LOCALE = "en"
+# A date whose snapshot does not say since when it is known: nothing past is planned for it.
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Unreadable(Exception):
+    """The record's value cannot be read."""
+
+
+def user_changed(value: bytes) -> Recipient:
+    try:
+        event = UserChanged.FromString(value)
+        return _recipient(event, event.user)
+    except (DecodeError, ValueError) as error:
+        raise Unreadable(f"not a readable UserChanged: {type(error).__name__}") from error
+
+
+def message_outcome(value: bytes) -> Outcome:
+    try:
+        return _outcome(MessageOutcome.FromString(value))
+    except (DecodeError, ValueError) as error:
+        raise Unreadable(f"not a readable MessageOutcome: {type(error).__name__}") from error
+
+
+def _recipient(event: UserChanged, user: User) -> Recipient:
+    if event.erased:
+        return Recipient(UUID(user.id), event.epoch, user.version, deleted=True, erased=True)
+    given = {"birthday": (user.birthday, event.birthday_known_time), "anniversary": (user.anniversary, event.anniversary_known_time)}
+    # Read here, so that a date that is none is found before the transaction.
+    dates = {name: str(CivilDate.parse(text)) for name, (text, _) in given.items() if text}
+    return Recipient(
+        UUID(user.id),
+        event.epoch,
+        user.version,
+        user.email,
+        user.first_name,
+        user.last_name,
+        user.locale or _DEFAULT_LOCALE,
+        user.timezone,
+        dates,
+        {name: _instant(known) or _instant(event.change_time) or _NEVER for name, (_, known) in given.items() if name in dates},
+        LeapDayRule.Name(user.leap_day_rule or LeapDayRule.FEB_28),
+        frozenset(user.suppressed_occasions),
+        deleted=user.HasField("delete_time"),
+    )
+
+
+def _outcome(record: MessageOutcome) -> Outcome:
+    if record.result == MessageOutcome.RESULT_UNSPECIFIED:
+        raise ValueError("no result")
+    return Outcome(
+        UUID(bytes=record.id),
+        record.revision,
+        Result(MessageOutcome.Result.Name(record.result)),
+        record.unsure,
+        record.attempt,
+        record.provider,
+        record.provider_message_id,
+        _instant(record.sent_time) if record.HasField("sent_time") else None,
+        record.variant,
+        _instant(record.next_attempt_time) if record.HasField("next_attempt_time") else None,
+        record.reason,
+    )
+
+
+def _instant(timestamp: Timestamp) -> datetime | None:
+    return timestamp.ToDatetime(tzinfo=UTC) if timestamp.seconds or timestamp.nanos else None

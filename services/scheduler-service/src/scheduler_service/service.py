@@ -1,0 +1,109 @@
+"""The use cases of the plan's side: taking changes of users in, planning everybody, and reading the plan."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from scheduler_service.domain import (
+    GREETED_DAYS,
+    Change,
+    Known,
+    Message,
+    MessageFilter,
+    PlanRules,
+    Recipient,
+    Replan,
+    replan,
+)
+from scheduler_service.ports import Offsets, Queries, ReplanStore, ReplanUnit
+from servicekit.errors import NotFound
+
+# Messages of earlier dates have nothing left to change; those that hold a year are read by their id.
+_LOOK_BACK = timedelta(days=GREETED_DAYS + 2)
+
+
+class MessageNotFound(NotFound):
+    """There is no such message."""
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What a batch of changes did. `older` are snapshots that a newer one had overtaken."""
+
+    changes: list[Change] = field(default_factory=list)
+    older: int = 0
+
+
+class UserChanges:
+    """Takes snapshots of users in, and plans these users anew, with the consumer's offsets in the same transaction."""
+
+    def __init__(self, store: ReplanStore, rules: PlanRules, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._rules = rules
+        self._changed = changed
+
+    async def take_in(self, snapshots: Sequence[Recipient], consumer: str, offsets: Offsets) -> TakenIn:
+        """Safe to repeat: a snapshot that is not newer changes nothing. Raises Unavailable."""
+        newest = newest_of(snapshots)
+
+        async def work(unit: ReplanUnit) -> TakenIn:
+            taken = await self._replan(unit, newest) if newest else TakenIn()
+            await unit.store_offsets(consumer, offsets)
+            return taken
+
+        taken = await self._store.replan(work)
+        taken.older += len(snapshots) - len(newest)
+        if any(change.planned or change.changed for change in taken.changes):
+            self._changed()
+        return taken
+
+    async def _replan(self, unit: ReplanUnit, newest: dict[UUID, Recipient]) -> TakenIn:
+        recipients = await unit.lock_recipients(newest)
+        newer = {user_id: snapshot for user_id, snapshot in newest.items() if snapshot.newer_than(recipients.get(user_id))}
+        slots = await unit.lock_slots(newer)
+        held = [slot.slot_message_id for kinds in slots.values() for slot in kinds.values() if slot.slot_message_id]
+        messages = await unit.lock_messages(newer, (await unit.now() - _LOOK_BACK).date(), held)
+        now = await unit.now()
+        changes = [
+            replan(self._rules, Known(recipients.get(user_id), slots.get(user_id, {}), messages.get(user_id, ())), snapshot, now)
+            for user_id, snapshot in sorted(newer.items())
+        ]
+        await unit.save(changes, now)
+        return TakenIn(changes, len(newest) - len(newer))
+
+
+def newest_of(snapshots: Collection[Recipient]) -> dict[UUID, Recipient]:
+    """One snapshot of each user."""
+    newest: dict[UUID, Recipient] = {}
+    for snapshot in snapshots:
+        if snapshot.newer_than(newest.get(snapshot.user_id)):
+            newest[snapshot.user_id] = snapshot
+    return newest
+
+
+class Plan:
+    """Reads the plan, and tries again what has ended."""
+
+    def __init__(self, queries: Queries, changed: Callable[[], None]) -> None:
+        self._queries = queries
+        self._changed = changed
+
+    async def message(self, message_id: UUID) -> Message:
+        """Raises MessageNotFound."""
+        found = await self._queries.message(message_id)
+        if found is None:
+            raise MessageNotFound(metadata={"message": str(message_id)})
+        return found
+
+    async def messages(self, wanted: MessageFilter, after: tuple[date, UUID] | None, limit: int) -> Sequence[Message]:
+        return await self._queries.messages(wanted, after, limit)
+
+    async def replans(self, user_id: UUID, after: tuple[int, int] | None, limit: int) -> Sequence[Replan]:
+        return await self._queries.replans(user_id, after, limit)
+
+    async def replay(self, message_ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
+        """The messages that are planned again, and why the others are not."""
+        refused = dict(await self._queries.replay(message_ids)) if message_ids else {}
+        self._changed()
+        return [message_id for message_id in message_ids if message_id not in refused], refused
