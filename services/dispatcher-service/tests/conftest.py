@@ -57,7 +57,11 @@ class Simulator:
 @pytest.fixture(scope="session")
 def simulator_url() -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulator", "--port", "0"], cwd=LOADTEST, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ""}
+        [sys.executable, "-m", "simulator", "--port", "0"],
+        cwd=LOADTEST,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
     )
     assert process.stdout is not None
     try:
@@ -103,6 +107,10 @@ def letter() -> Callable[..., Letter]:
     return make
 
 
+TIMING = Timing(call=1, call_minimum=0.05, margin=0.05, pause_longest=1)
+BACKOFF = Backoff(0.001, 0.001)
+
+
 class Rig:
     """A dispatcher around fakes, with every wait short."""
 
@@ -113,9 +121,9 @@ class Rig:
         composer: Composer | None = None,
         rate_limit: RateLimit | None = None,
         breaker: Breaker | None = None,
-        timing: Timing = Timing(call=1, call_minimum=0.05, margin=0.05, pause_longest=1),
+        timing: Timing = TIMING,
         tries: int = 3,
-        backoff: float = 0.001,
+        backoff: Backoff = BACKOFF,
         repeat_unsure: bool = True,
         concurrency: int = 100,
         group_seconds: float = 0.05,
@@ -130,7 +138,7 @@ class Rig:
             self.breaker,
             self.gate,
             self.clock,
-            Tries(tries, Backoff(backoff, backoff), repeat_unsure),
+            Tries(tries, backoff, repeat_unsure),
         )
         self.dispatcher = Dispatcher(courier, self.gate, group_seconds)
 

@@ -39,7 +39,9 @@ async def test_a_letter_is_accepted(make_provider: MakeProvider, letter: MakeLet
     assert json.loads(received["body"]) == {"email": "ada@example.com", "message": "Hey, Ada"}
 
 
-async def test_further_fields_go_along_where_the_provider_takes_them(make_provider: MakeProvider, letter: MakeLetter, simulator: Any) -> None:
+async def test_further_fields_go_along_where_the_provider_takes_them(
+    make_provider: MakeProvider, letter: MakeLetter, simulator: Any
+) -> None:
     await make_provider(fields=frozenset({"subject", "html", "from", "replyTo"})).send(letter(html="<p>Hey</p>"), 1)
     (received,) = await simulator.received()
     content = json.loads(received["body"])

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,16 +48,12 @@ def load(directory: Path, kinds: Collection[str], default_locale: str, sending: 
     too: a planner that is a release ahead may send it. Files whose name begins with "_" are for other templates to include.
     """
     loader = _Loader(directory, sending)
-    files = list(loader.files())
-    for file in files:
+    for file in loader.files():
         loader.load(file)
-    texts = loader.texts()
-    for kind in sorted(kinds):
-        for variant in VARIANTS:
-            if (kind, variant, default_locale.lower()) not in texts:
-                loader.mistakes.add(f"{directory / kind}: {variant}.{default_locale}.subject and {variant}.{default_locale}.txt are wanted")
+    loader.expect((kind, variant, default_locale) for kind in kinds for variant in VARIANTS)
     if loader.mistakes:
         raise BadTemplates(loader.mistakes)
+    texts = loader.texts()
     metrics.TEMPLATES.set(len(texts))
     return TemplateComposer(texts, default_locale, sending)
 
@@ -67,7 +63,8 @@ class _Loader:
         self.mistakes: set[str] = set()
         self._directory = directory
         self._sending = sending
-        self._parts: dict[tuple[str, str, str], dict[str, Template]] = {}
+        #: By kind, variant and locale, the parts there are files of; None for one that cannot be used.
+        self._parts: dict[tuple[str, str, str], dict[str, Template | None]] = {}
         self._environments: dict[str, ImmutableSandboxedEnvironment] = {}
 
     def files(self) -> Iterator[_File]:
@@ -84,29 +81,35 @@ class _Loader:
                 yield _File(path, path.parent.name, match["variant"], match["locale"], match["part"])
 
     def load(self, file: _File) -> None:
+        parts = self._parts.setdefault((file.kind, file.variant, file.locale.lower()), {})
+        parts[file.part] = template = self._template(file)
+        if template is not None:
+            self._try(file, template)
+
+    def expect(self, defaults: Iterable[tuple[str, str, str]]) -> None:
+        """Every text, and those of the default locale whether there is a file or not, needs its subject and its txt."""
+        texts = {(kind, variant, locale.lower()): locale for kind, variant, locale in defaults}
+        for kind, variant, locale in {**dict.fromkeys(self._parts), **texts}:
+            shown = texts.get((kind, variant, locale), locale)
+            for part in {"subject", "txt"} - self._parts.get((kind, variant, locale), {}).keys():
+                self.mistakes.add(f"{self._directory / kind / f'{variant}.{shown}.{part}'}: is missing")
+
+    def texts(self) -> dict[tuple[str, str, str], Text]:
+        """All that was loaded; to be called when there are no mistakes."""
+        loaded = {text: {part: template for part, template in parts.items() if template} for text, parts in self._parts.items()}
+        return {text: Text(**parts) for text, parts in loaded.items()}
+
+    def _template(self, file: _File) -> Template | None:
         if file.path.stat().st_size > LARGEST_FILE_BYTES:
             self.mistakes.add(f"{file.path}: is larger than {LARGEST_FILE_BYTES} bytes")
-            return
+            return None
         try:
-            environment = self._environment(file.locale)
-            template = environment.get_template(file.path.relative_to(self._directory).as_posix())
+            return self._environment(file.locale).get_template(file.path.relative_to(self._directory).as_posix())
         except (UnknownLocaleError, ValueError) as error:
             self.mistakes.add(f'{file.path}: "{file.locale}" is no locale ({error})')
         except TemplateSyntaxError as error:
             self.mistakes.add(f"{error.filename or file.path}:{error.lineno}: {error.message}")
-        else:
-            self._try(file, template)
-            self._parts.setdefault((file.kind, file.variant, file.locale.lower()), {})[file.part] = template
-
-    def texts(self) -> dict[tuple[str, str, str], Text]:
-        texts = {}
-        for (kind, variant, locale), parts in self._parts.items():
-            if "subject" in parts and "txt" in parts:
-                texts[kind, variant, locale] = Text(parts["subject"], parts["txt"], parts.get("html"))
-            else:
-                wanted = "subject" if "txt" in parts else "txt"
-                self.mistakes.add(f"{self._directory / kind}: {variant}.{locale} has {' and '.join(sorted(parts))} but no {wanted}")
-        return texts
+        return None
 
     def _try(self, file: _File, template: Template) -> None:
         """Render with every trial input, so that no message is the first to find a mistake."""
