@@ -1,5 +1,6 @@
 """Lists of users, in the order of their ids. Each filter has an index that ends in the id, so a page costs what is on it."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, union
@@ -20,6 +21,11 @@ def listing(wanted: UserFilter, after: UUID | None, limit: int) -> Select[tuple[
     ]
     ids = union(*(select(page.c.id) for page in pages)).subquery()
     return select(users).where(users.c.id.in_(select(ids.c.id))).order_by(users.c.id).limit(limit)
+
+
+def among(user_ids: Collection[UUID]) -> Select[tuple[object, ...]]:
+    """Return the statement that finds those of these users that exist."""
+    return select(users).where(users.c.id.in_(user_ids)).order_by(users.c.id)
 
 
 def _conditions(wanted: UserFilter, after: UUID | None) -> list[ColumnElement[bool]]:

@@ -14,7 +14,7 @@ from servicekit.kafka import Record, traceparent
 from servicekit.outbox import Outbox
 from servicekit.postgres import database_now, retrying, transaction, violated_constraint
 from user_service import wire
-from user_service.adapters.postgres.listing import listing
+from user_service.adapters.postgres.listing import among, listing
 from user_service.adapters.postgres.tables import cache_generation, requests, to_row, to_user, users
 from user_service.domain import EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
 from user_service.filters import UserFilter
@@ -57,7 +57,7 @@ class PostgresUserStore:
         return await self._users(listing(wanted, after, limit))
 
     async def among(self, user_ids: Collection[UUID]) -> Sequence[User]:
-        return await self._users(select(users).where(users.c.id == func.any(list(user_ids))).order_by(users.c.id))
+        return await self._users(among(user_ids))
 
     async def generation(self) -> int:
         async with transaction(self._engine) as connection:
