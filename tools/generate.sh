@@ -19,6 +19,7 @@ fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 # The plugins talk on stderr even when all is well.
 buf generate --template protos/buf.gen.yaml --output "$fresh" 2>"$fresh/log" || { cat "$fresh/log" >&2; exit 1; }
+python tools/tidy_openapi.py "$fresh/services/gateway/internal/openapi/generated/openapi.swagger.json"
 touch "$fresh/libs/contracts/src/heyday/py.typed"
 
 if [ "${1:-}" = --check ]; then

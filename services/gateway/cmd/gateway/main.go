@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -35,12 +34,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("the settings have mistakes:\n%w", err)
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return err
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})).With("service", "gateway")
-	served, err := gateway.New(settings, version, log)
+	served, err := gateway.New(settings, version, gateway.NewLogger(os.Stdout, settings))
 	if err != nil {
 		return err
 	}

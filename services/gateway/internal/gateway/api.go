@@ -46,7 +46,7 @@ func newMux() *runtime.ServeMux {
 }
 
 func (a *api) handler(mux http.Handler) http.Handler {
-	return a.routed(a.limited(a.timed(a.checked(conditional(mux)))))
+	return a.routed(a.limited(a.bounded(a.checked(conditional(mux)))))
 }
 
 // routed finds the call; a path or method that is none is refused further on, after it was counted against the limit.
@@ -102,8 +102,8 @@ func refuseUnknown(w http.ResponseWriter) {
 	writeStatus(w, http.StatusNotFound, status.New(codes.NotFound, "There is nothing at this path; /openapi.json lists what there is."))
 }
 
-// timed sets the deadline of the call, and lets the connection wait a little longer for its answer.
-func (a *api) timed(next http.Handler) http.Handler {
+// bounded sets the deadline of the call, and lets the connection wait a little longer for its answer.
+func (a *api) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		timeout := a.settings.RequestTimeout
 		if classOf(callOf(r.Context()).route) == classOperate {
@@ -166,6 +166,8 @@ func (a *api) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	case len(body) > 0 && !isJSON(r.Header):
 		writeStatus(w, http.StatusUnsupportedMediaType, rest.Invalid("body", "The body must be plain JSON: Content-Type: application/json, no Content-Encoding."))
 	default:
+		// The time to send the request is over with the request; left in force, it would end a long call.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		return body, true
 	}
 	return nil, false

@@ -3,7 +3,9 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -22,9 +24,10 @@ func observed(next http.Handler, metrics *metrics, log *slog.Logger) http.Handle
 			template = route.Template
 		}
 		metrics.request(template, method, answer.status, took)
-		log.LogAttrs(r.Context(), levelOf(answer.status), "request",
+		log.LogAttrs(r.Context(), levelOf(answer.status), "request.served",
 			slog.String("route", template), slog.String("method", method), slog.Int("status", answer.status),
-			slog.Duration("took", took), slog.String("request_id", callOf(r.Context()).requestID), slog.String("traceparent", r.Header.Get("Traceparent")))
+			slog.Float64("took_ms", float64(took.Microseconds())/1000),
+			slog.String("request_id", callOf(r.Context()).requestID), slog.String("trace_id", traceID(r.Header)))
 	})
 }
 
@@ -33,7 +36,7 @@ func recovered(next http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if cause := recover(); cause != nil {
-				log.ErrorContext(r.Context(), "panic", "cause", cause, "request_id", callOf(r.Context()).requestID)
+				log.ErrorContext(r.Context(), "request.panicked", "cause", cause, "stack", string(debug.Stack()), "request_id", callOf(r.Context()).requestID)
 				writeStatus(w, http.StatusInternalServerError, status.New(codes.Internal, ours[codes.Internal]))
 			}
 		}()
@@ -68,4 +71,12 @@ func knownMethod(method string) string {
 		return method
 	}
 	return "other"
+}
+
+// traceID is the second part of a W3C traceparent.
+func traceID(header http.Header) string {
+	if parts := strings.Split(header.Get("Traceparent"), "-"); len(parts) == 4 && len(parts[1]) == 32 {
+		return parts[1]
+	}
+	return ""
 }

@@ -40,7 +40,7 @@ func (g *Gateway) serve(ctx context.Context, public, internal net.Listener) erro
 	for i, listener := range []net.Listener{public, internal} {
 		go func() { failed <- servers[i].Serve(listener) }()
 	}
-	g.log.InfoContext(ctx, "serving", "http_address", public.Addr().String(), "internal_address", internal.Addr().String())
+	g.log.InfoContext(ctx, "gateway.serving", "http_address", public.Addr().String(), "internal_address", internal.Addr().String())
 	select {
 	case err := <-failed:
 		return errors.Join(err, g.Close())
@@ -63,9 +63,9 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 
 // stop turns unready first, so that load balancers send nothing more, and lets go of the services last.
 func (g *Gateway) stop(servers []*http.Server) error {
-	g.log.Info("stopping")
+	g.log.Info("gateway.stopping")
 	g.health.draining.Store(true)
-	time.Sleep(g.settings.DrainDelay)
+	time.Sleep(g.settings.ShutdownDelay)
 	grace, cancel := context.WithTimeout(context.Background(), g.settings.ShutdownGrace)
 	defer cancel()
 	var failed []error

@@ -26,7 +26,7 @@ type Settings struct {
 	OperateTimeout time.Duration
 	ReadTimeout    time.Duration
 	IdleTimeout    time.Duration
-	DrainDelay     time.Duration
+	ShutdownDelay  time.Duration
 	ShutdownGrace  time.Duration
 
 	RateLimitPerMinute        int
@@ -48,6 +48,8 @@ const (
 )
 
 var environments = []string{"development", "test", "performance", "staging", "production"}
+
+var levels = []string{"debug", "info", "warning", "error"}
 
 // Load reads the settings from the environment. Its error names every mistake, a line each.
 func Load(lookup func(name string) (string, bool)) (Settings, error) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -31,8 +32,12 @@ func checkScalar(found *Violations, path string, field protoreflect.FieldDescrip
 
 // checkText checks a value written as text: any in a query, and in JSON also numbers in quotes.
 func checkText(found *Violations, path string, field protoreflect.FieldDescriptor, text string) {
-	if strings.ContainsRune(text, 0) {
+	switch {
+	case strings.ContainsRune(text, 0):
 		found.add(path, "%q holds a null byte.", path)
+		return
+	case !utf8.ValidString(text):
+		found.add(path, "%q is not valid UTF-8.", path)
 		return
 	}
 	switch field.Kind() {

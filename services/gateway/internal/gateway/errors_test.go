@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+)
+
+func withDetails(t *testing.T, code codes.Code, message string, details ...protoadapt.MessageV1) error {
+	t.Helper()
+	detailed, err := status.New(code, message).WithDetails(details...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return detailed.Err()
+}
+
+func TestAServicesErrorsBecomeStatuses(t *testing.T) {
+	services, client := start(t)
+	codesByHTTP := map[codes.Code]int{
+		codes.InvalidArgument: 400, codes.NotFound: 404, codes.AlreadyExists: 409, codes.Aborted: 409, codes.FailedPrecondition: 400,
+		codes.ResourceExhausted: 429, codes.PermissionDenied: 403, codes.Unauthenticated: 401, codes.Unavailable: 503, codes.Internal: 500,
+		codes.DeadlineExceeded: 504,
+	}
+	for code, want := range codesByHTTP {
+		info := &errdetails.ErrorInfo{Reason: "EMAIL_TAKEN", Domain: "heyday", Metadata: map[string]string{"field": "email"}}
+		services.answers(nil, withDetails(t, code, "In the service's words.", info))
+		got := client.do("POST", "/api/v1/users", "{}")
+		problem := got.problem(t)
+		if got.code != want || problem.Code != int(code) || problem.Message != "In the service's words." || problem.Details[0].Reason != "EMAIL_TAKEN" {
+			t.Errorf("%s: %d %s", code, got.code, got.body)
+		}
+	}
+}
+
+func TestFieldsAreSpelledAsTheCallerDid(t *testing.T) {
+	services, client := start(t)
+	services.answers(nil, withDetails(t, codes.InvalidArgument, "Two mistakes.", &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+		{Field: "user.first_name", Description: "It is empty."}, {Field: "birthday", Description: "It is in the future."},
+	}}))
+	problem := client.do("POST", "/api/v1/users", "{}").problem(t)
+	if !slices.Equal(problem.fields(), []string{"firstName", "birthday"}) || problem.Message != "Two mistakes." {
+		t.Errorf("%v", problem)
+	}
+}
+
+func TestNothingOfOurInsidesIsTold(t *testing.T) {
+	services, client := start(t)
+	for _, code := range []codes.Code{codes.Unknown, codes.Internal, codes.DataLoss, codes.Unimplemented} {
+		services.answers(nil, status.Error(code, "SELECT * FROM users: Traceback (most recent call last)"))
+		got := client.do("GET", "/api/v1/users/7", "")
+		if strings.Contains(got.body, "SELECT") || strings.Contains(got.body, "Traceback") || got.problem(t).Message == "" {
+			t.Errorf("%s: %s", code, got.body)
+		}
+	}
+}
+
+func TestAServiceThatIsDown(t *testing.T) {
+	services, client := start(t, "USER_SERVICE_TARGET=dns:///127.0.0.1:1")
+	services.answers(nil, nil)
+	for _, method := range []string{"GET", "DELETE"} {
+		got := client.do(method, "/api/v1/users/7", "")
+		if got.code != 503 || got.header.Get("Retry-After") != "1" || strings.Contains(got.body, "127.0.0.1") {
+			t.Errorf("%d %s", got.code, got.body)
+		}
+	}
+}
+
+func TestAReadThatFoundNobodyIsRepeated(t *testing.T) {
+	services, client := start(t)
+	services.answers(nil, status.Error(codes.Unavailable, "Shutting down."))
+	client.do("GET", "/api/v1/users/7", "")
+	reads := services.calls
+	client.do("DELETE", "/api/v1/users/7", "")
+	if reads != 3 || services.calls != reads+1 {
+		t.Errorf("%d calls to read, %d to delete", reads, services.calls-reads)
+	}
+}
+
+func TestACallHasADeadline(t *testing.T) {
+	services, client := start(t, "REQUEST_TIMEOUT_SECONDS=1")
+	services.answer = func(ctx context.Context, _ proto.Message) (proto.Message, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if got := client.do("GET", "/api/v1/users/7", ""); got.code != 504 || got.problem(t).Code != int(codes.DeadlineExceeded) {
+		t.Errorf("%d %s", got.code, got.body)
+	}
+}
