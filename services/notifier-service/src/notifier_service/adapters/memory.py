@@ -28,7 +28,7 @@ class MemoryLedger:
 
     def __init__(self, now_us: Callable[[], int], terms: Terms) -> None:
         self._now_us = now_us
-        self._terms = terms
+        self.terms = terms
         self._fence = 0
         self.entries: dict[bytes, Entry] = {}
         self.letters: dict[bytes, DeadLetter] = {}
@@ -89,7 +89,7 @@ class MemoryLedger:
 
     def _judge(self, due: Due, now_us: int, fence: int) -> Judgement:
         before = self.entries.get(due.id)
-        judgement = judge(before, due, now_us, fence, self._terms)
+        judgement = judge(before, due, now_us, fence, self.terms)
         if judgement.entry and judgement.written:
             self.entries[due.id] = judgement.entry
             if before and before.state is State.FAILED:
