@@ -82,7 +82,7 @@ class Smtp:
         if needs_utf8 and not client.supports_extension("smtputf8"):
             return Answer(Verdict.PERMANENT, "smtputf8_unsupported")
         await client.mail(Address(addr_spec=_address_of(letter.sender)).addr_spec, options=["SMTPUTF8"] if needs_utf8 else [])
-        await client.rcpt(letter.email)
+        await client.rcpt(letter.email, encoding="utf-8" if needs_utf8 else "ascii")
         data_begun.set()
         response = await client.data(mail.as_bytes(policy=WIRE_UTF8 if needs_utf8 else WIRE))
         return Answer(
@@ -131,6 +131,8 @@ class Smtp:
             timeout=None,  # the whole exchange has one already
         )
         await client.connect()
+        if client.is_ehlo_or_helo_needed:  # what the server can do is asked before the first letter
+            await client.ehlo()
         return _Connection(client)
 
 
@@ -139,7 +141,7 @@ def compose(letter: Letter) -> EmailMessage:
     try:
         mail = EmailMessage()
         mail["From"] = letter.sender
-        mail["To"] = Address(addr_spec=letter.email)
+        mail["To"] = _recipient(letter.email)
         mail["Subject"] = letter.subject
         mail["Message-ID"] = f"<{letter.key}@{_address_of(letter.sender).rpartition('@')[2]}>"
         if letter.reply_to:
@@ -150,6 +152,14 @@ def compose(letter: Letter) -> EmailMessage:
     except (ValueError, IndexError) as error:  # HeaderParseError is a ValueError too
         raise _BadLetter(type(error).__name__) from error
     return mail
+
+
+def _recipient(email: str) -> Address:
+    # Not by addr_spec=, which takes a local part beyond ASCII for a defect.
+    local, _, domain = email.rpartition("@")
+    if not local or not domain:
+        raise ValueError("an address has a local part and a domain")
+    return Address(username=local, domain=domain)
 
 
 def _address_of(sender: str) -> str:
