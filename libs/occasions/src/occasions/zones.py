@@ -120,7 +120,7 @@ def stored() -> tuple[str, ...]:
 
 @cache
 def _rules(name: str) -> ZoneInfo:
-    with _WHEEL.joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+    with _WHEEL.joinpath("zoneinfo", name).open("rb") as file:
         return ZoneInfo.from_file(file, key=name)
 
 
@@ -167,7 +167,7 @@ def _misspelling(name: str) -> InvalidZone:
     folded = name.casefold()
     if right := _by_casefold().get(folded):
         return InvalidZone(Refusal.WRONG_CASE, f'"{name}" is written in the wrong case: did you mean {right}?', right)
-    city = _by_city().get(folded.rpartition("/")[2].strip().replace(" ", "_"))
+    city = _by_city().get(folded.rpartition("/")[2].strip())
     if city is None and _ABBREVIATION.fullmatch(name):
         return _abbreviation(name, "Europe/Oslo")
     nearest = city or _by_casefold()[get_close_matches(folded, _by_casefold(), n=1, cutoff=0)[0]]

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -66,8 +67,12 @@ def test_stored_names_are_sorted_and_hold_every_country() -> None:
     assert len(zones._countries_own()) > 400
 
 
-def test_every_suggestion_for_an_abbreviation_is_a_stored_name() -> None:
-    assert set(zones._MEANT.values()) <= set(zones.stored())
+@pytest.mark.parametrize(("abbreviation", "meant"), zones._MEANT.items())
+def test_an_abbreviation_is_used_where_the_suggestion_is(abbreviation: str, meant: str) -> None:
+    seasons = [datetime(2026, month, 1, tzinfo=zones.zone(meant)).tzname() for month in (1, 7)]
+    # The IANA files spell Singapore's abbreviation as a number, and Middle European Time as Central.
+    assert abbreviation in {*seasons, "MET", "SGT"}
+    assert meant in zones.stored()
 
 
 def test_a_zone_carries_the_name_asked_for_and_is_read_once() -> None:
