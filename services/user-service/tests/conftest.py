@@ -1,14 +1,24 @@
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from occasions import registry
+from servicekit.outbox import Outbox
+from servicekit.postgres import create_engine
+from servicekit.redis import client
+from servicekit.settings import PostgresSettings, RedisSettings
 from user_service.adapters.memory import MemoryUserCache, MemoryUserStore
+from user_service.adapters.postgres import Events, PostgresUserStore
+from user_service.adapters.redis import RedisUserCache
 from user_service.domain import User
+from user_service.ports import UserCache, UserStore
 from user_service.profile import Draft, Profile, check
 from user_service.service import UserService
 
@@ -79,3 +89,38 @@ async def service(store: MemoryUserStore, cache: MemoryUserCache, clock: Steppin
     service = UserService(store, cache, clock, registry.discover(), new_id=lambda: next(ids), committed=lambda: None)
     await service.learn_generation()
     return service
+
+
+@pytest.fixture
+async def engine(database: Callable[..., Any]) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(PostgresSettings(database_url=SecretStr(database("users").url)), "test")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def postgres_store(engine: AsyncEngine) -> PostgresUserStore:
+    return PostgresUserStore(engine, Events(Outbox(), "user-changed", epoch=3), clock_offset_seconds=0)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def any_store(request: pytest.FixtureRequest) -> UserStore:
+    if request.param == "memory":
+        return MemoryUserStore(request.getfixturevalue("clock"))
+    store: UserStore = request.getfixturevalue("postgres_store")
+    return store
+
+
+@pytest.fixture
+async def redis_cache(redis_url: str) -> AsyncIterator[RedisUserCache]:
+    redis = client(RedisSettings(redis_url=SecretStr(redis_url), redis_timeout_milliseconds=500))
+    yield RedisUserCache(redis, epoch=3, seconds=3600)
+    await redis.aclose()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def any_cache(request: pytest.FixtureRequest) -> UserCache:
+    if request.param == "memory":
+        return MemoryUserCache()
+    cache: UserCache = request.getfixturevalue("redis_cache")
+    return cache

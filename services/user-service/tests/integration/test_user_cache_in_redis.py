@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from servicekit.redis import client
@@ -35,7 +36,7 @@ async def test_users_of_another_incarnation_of_the_store_are_not_given_out(
 ) -> None:
     user = new_user()
     await redis_cache.put(user, 1)
-    redis = client(RedisSettings(redis_url=redis_url))
+    redis = client(RedisSettings(redis_url=SecretStr(redis_url)))
     restored = RedisUserCache(redis, epoch=4, seconds=3600)
     restored.learn(1)
     assert await restored.get(user.id) is None
@@ -57,7 +58,7 @@ async def test_redis_killed_and_back(redis_server: Any, redis_cache: RedisUserCa
 
 
 async def test_redis_that_hangs_costs_its_time_out_only(redis_server: Any, redis_url: str, new_user: MakeUser) -> None:
-    redis = client(RedisSettings(redis_url=redis_url, redis_timeout_milliseconds=50))
+    redis = client(RedisSettings(redis_url=SecretStr(redis_url), redis_timeout_milliseconds=50))
     cache = RedisUserCache(redis, epoch=3, seconds=3600)
     cache.learn(1)
     user = new_user()

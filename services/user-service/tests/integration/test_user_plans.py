@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Select, select, text, update
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from servicekit.postgres import create_engine
@@ -55,7 +55,7 @@ async def full(databases: Any) -> AsyncIterator[AsyncEngine]:
     from backing.pytest_plugin import _own_migrations
 
     made = databases.create("users", _own_migrations("users"))
-    engine = create_engine(PostgresSettings(database_url=made.url), "test")
+    engine = create_engine(PostgresSettings(database_url=SecretStr(made.url)), "test")
     async with engine.begin() as connection:
         await connection.execute(FILL, {"users": USERS})
         await connection.execute(text("ANALYZE users"))
@@ -66,7 +66,7 @@ async def full(databases: Any) -> AsyncIterator[AsyncEngine]:
 
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 async def test_every_statement_goes_by_an_index(full: AsyncEngine, statement: Select[Any]) -> None:
-    compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+    compiled = statement.compile(dialect=full.dialect, compile_kwargs={"literal_binds": True})
     async with full.begin() as connection:
         plan = (await connection.execute(text("EXPLAIN (ANALYZE, FORMAT JSON) " + str(compiled).replace(":", "\\:")))).scalar_one()
     nodes = list(_nodes(plan[0]["Plan"]))

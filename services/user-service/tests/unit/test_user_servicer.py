@@ -5,7 +5,7 @@ from typing import Any
 import grpc.aio
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
 from heyday.user.v1 import user_pb2, user_service_pb2, user_service_pb2_grpc
@@ -211,9 +211,10 @@ async def test_a_page_size_below_nothing(stub: Stub) -> None:
 
 async def test_a_list_by_email_and_day(stub: Stub, ada: Callable[..., user_pb2.User]) -> None:
     user = await create(stub, ada())
-    for wanted in ({"email": "ADA@example.com"}, {"occasion_day": "--12-10"}, {"occasion_day": "--12-10", "occasion": "birthday"}):
-        assert list((await stub.ListUsers(user_service_pb2.ListUsersRequest(**wanted))).users) == [user]
-    none = await stub.ListUsers(user_service_pb2.ListUsersRequest(occasion_day="--12-10", occasion="anniversary"))
+    request = user_service_pb2.ListUsersRequest
+    for wanted in (request(email="ADA@example.com"), request(occasion_day="--12-10"), request(occasion_day="--12-10", occasion="birthday")):
+        assert list((await stub.ListUsers(wanted)).users) == [user]
+    none = await stub.ListUsers(request(occasion_day="--12-10", occasion="anniversary"))
     assert not none.users
 
 

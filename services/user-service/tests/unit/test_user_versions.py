@@ -11,7 +11,7 @@ MakeProfile = Callable[..., Profile]
 
 HOUR = timedelta(hours=1)
 
-KNOWN_SINCE = {
+KNOWN_SINCE: dict[str, tuple[dict[str, str], dict[str, str], str | None]] = {
     "another name": ({}, {"first_name": "Grace"}, "creation"),
     "another zone": ({}, {"timezone": "Asia/Tokyo"}, "creation"),
     "another year": ({}, {"birthday": "1991-12-10"}, "creation"),
@@ -25,7 +25,9 @@ KNOWN_SINCE = {
 
 
 @pytest.mark.parametrize(("first", "then", "since"), KNOWN_SINCE.values(), ids=KNOWN_SINCE)
-def test_since_when_a_birthday_is_known(new_user: MakeUser, profile: MakeProfile, first: dict, then: dict, since: str | None) -> None:
+def test_since_when_a_birthday_is_known(
+    new_user: MakeUser, profile: MakeProfile, first: dict[str, str], then: dict[str, str], since: str | None
+) -> None:
     user = new_user(**first)
     at = {"creation": user.created_at, "change": user.created_at + HOUR, None: None}
     assert user.changed(profile(**then), user.created_at + HOUR).birthday_known_at == at[since]
