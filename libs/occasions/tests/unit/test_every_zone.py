@@ -2,17 +2,20 @@ import random
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
+import pytest
+
 from occasions import zones
 from occasions.calendar import end_of_local_day, send_instant
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 NINE = time(9)
-FIRST, LAST = date(2024, 1, 1), date(2032, 12, 31)
 SAMPLE_OF_CHANGES = 300
 
 
-def test_nine_o_clock_of_every_day_in_every_zone() -> None:
-    days = [FIRST + DAY * n for n in range((LAST - FIRST).days + 1)]
+@pytest.mark.parametrize("year", range(2024, 2033))
+def test_nine_o_clock_of_every_day_in_every_zone(year: int) -> None:
+    first, after = date(year, 1, 1), date(year + 1, 1, 1)
+    days = [first + DAY * n for n in range((after - first).days)]
     at_nine = [datetime.combine(day, NINE) for day in days]
     for name in zones.stored():
         rules = zones.zone(name)
