@@ -12,6 +12,13 @@ _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('heyday.messages.partiti
 _EXISTING = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'messages'::regclass"
 # Built beside the table and then attached: that takes the weaker lock, under which reading and writing go on.
 _CREATE = "CREATE TABLE {name} (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH (fillfactor = 60)"
+# Rows that came before their month was made; nobody may add another until it is attached.
+_STRAYS = "SELECT EXISTS (SELECT FROM messages_default WHERE local_date >= %s AND local_date < %s)"
+_HOLD_STRAYS = "LOCK TABLE messages_default IN ACCESS EXCLUSIVE MODE"
+_TAKE_STRAYS = """
+WITH strays AS (DELETE FROM messages_default WHERE local_date >= {first} AND local_date < {after} RETURNING *)
+INSERT INTO {name} SELECT * FROM strays
+"""
 _ATTACH = "ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({after})"
 _NAME = re.compile(r"messages_([0-9]{4})_([0-9]{2})")
 
@@ -22,10 +29,18 @@ async def make(connection: AsyncConnection[Any], first: date, months: int) -> in
     existing = await _months(connection)
     missing = [month for month in _from(first, months) if month not in existing]
     for month in missing:
-        name = Identifier(f"messages_{month:%Y_%m}")
-        await connection.execute(SQL(_CREATE).format(name=name))
-        await connection.execute(SQL(_ATTACH).format(name=name, first=Literal(month), after=Literal(_next(month))))
+        await _make(connection, month)
     return len(missing)
+
+
+async def _make(connection: AsyncConnection[Any], month: date) -> None:
+    bounds = {"name": Identifier(f"messages_{month:%Y_%m}"), "first": Literal(month), "after": Literal(_next(month))}
+    await connection.execute(SQL(_CREATE).format(**bounds))
+    found = await (await connection.execute(_STRAYS, [month, _next(month)])).fetchone()
+    if found and found[0]:
+        await connection.execute(_HOLD_STRAYS)
+        await connection.execute(SQL(_TAKE_STRAYS).format(**bounds))
+    await connection.execute(SQL(_ATTACH).format(**bounds))
 
 
 async def retire(connection: AsyncConnection[Any], before: date) -> int:
