@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
+from backing import lock
 from backing.mesh import PROJECT, Mesh
 from backing.process import ProcessFailed
 from demo import board
@@ -19,6 +20,7 @@ from demo.rest import Refused, Rest
 from demo.scenario import Times, cast, choose_times
 
 _DIRECTORY = PROJECT / ".run" / "demo"
+_LOCK = PROJECT / ".run" / "demo.lock"
 _RESULT = PROJECT / ".run" / "demo.json"
 _PROVIDER = ["--failure-share", "0.1", "--slow-share", "0.05", "--slow-seconds", "1.5", "--latency-seconds", "0.02"]
 _LEAD = timedelta(seconds=35)  # Enough to start the services and to create everybody before the first time comes.
@@ -29,15 +31,18 @@ console = Console()
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with _fresh_mesh() as (mesh, times):
+        with lock.holding(_LOCK), _fresh_mesh() as (mesh, times):
             verdict = _play(mesh, times)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except lock.Held:
+        console.print("The demo runs here already.")
+        return 1
     except (ProcessFailed, Refused, TooSlow) as failure:
-        console.print(str(failure), markup=False)
+        console.print(str(failure), markup=False, soft_wrap=True)
         return 1
     _RESULT.write_text(json.dumps(verdict.as_json(), indent=2) + "\n")
-    console.print(_summary(verdict), markup=False)
+    console.print(_summary(verdict), markup=False, soft_wrap=True)
     return 1 if verdict.problems else 0
 
 
@@ -62,7 +67,7 @@ def _fresh_mesh() -> Iterator[tuple[Mesh, Times]]:
 def _play(mesh: Mesh, times: Times) -> Verdict:
     rest, provider = Rest(mesh.url), Rest(mesh.provider_url)
     people = cast(times, datetime.now(UTC))
-    console.print(_announcement(times, len(people)))
+    console.print(_announcement(times, len(people)), soft_wrap=True)
     greetings = create(rest, people, times)
     with board.shown_live(console, times) as show:
         last = watch(rest, greetings, times, show)
@@ -72,7 +77,7 @@ def _play(mesh: Mesh, times: Times) -> Verdict:
     verdict.provider_calls, verdict.provider_failures = stats["calls"], stats["failures"]
     console.print(board.zones_table(last, "In the end"))
     console.print(board.ahead_table((each for each in greetings if each.due_at > last.taken_at and not each.is_withdrawn), last.messages))
-    console.print(board.retries(letters, last.messages.values()))
+    console.print(board.retries(letters, last.messages.values()), soft_wrap=True)
     return verdict
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from backing import probe, supervisor
+from backing import lock, probe, supervisor
 from backing.supervisor import Description, NotRunning
 
 
@@ -61,7 +61,7 @@ if __name__ == "__main__":
         case [command, *arguments] if command in _COMMANDS:
             try:
                 _COMMANDS[command](*arguments)
-            except NotRunning as error:
+            except (NotRunning, lock.Held) as error:
                 sys.exit(str(error))
         case _:
             sys.exit(__doc__)

@@ -1,6 +1,5 @@
 """Keeps a mesh running in the background, for `make up`, `status`, `logs` and `down`."""
 
-import fcntl
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from threading import Event
 from typing import Final
 
+from backing import lock
 from backing.mesh import PROJECT, Mesh
 
 RUN: Final = PROJECT / ".run"
@@ -44,7 +44,7 @@ def supervise() -> None:
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with _locked(), Mesh(RUN, provider_url=os.environ.get("PROVIDER_URL"), progress=_say) as mesh, _described(mesh):
+    with lock.holding(_LOCK), Mesh(RUN, provider_url=os.environ.get("PROVIDER_URL"), progress=_say) as mesh, _described(mesh):
         while not ended.wait(timeout=1):
             _start_again_what_ended(mesh)
         _say("Stopping")
@@ -67,7 +67,7 @@ def launch() -> Description:
 
 def running() -> Description:
     """What runs now; raises NotRunning."""
-    if not (_DESCRIPTION.exists() and _is_held()):
+    if not (_DESCRIPTION.exists() and lock.is_held(_LOCK)):
         raise NotRunning
     return Description(**json.loads(_DESCRIPTION.read_text()))
 
@@ -76,7 +76,7 @@ def end() -> None:
     """Stops what runs, and returns when it is gone; nothing happens if nothing runs."""
     with suppress(NotRunning):
         os.kill(running().supervisor_pid, signal.SIGTERM)
-        while _is_held():
+        while lock.is_held(_LOCK):
             time.sleep(0.1)
 
 
@@ -96,28 +96,6 @@ def _start_again_what_ended(mesh: Mesh) -> None:
         if not part.process.running:
             _say(f"{name} ended with exit code {part.process.exit_code}: starting it again")
             part.process.start()
-
-
-@contextmanager
-def _locked() -> Iterator[None]:
-    RUN.mkdir(exist_ok=True)
-    with _LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit("A mesh runs here already: see `make status`.") from None
-        yield
-
-
-def _is_held() -> bool:
-    if not _LOCK.exists():
-        return False
-    with _LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
 
 
 @contextmanager
