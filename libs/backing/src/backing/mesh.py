@@ -51,8 +51,8 @@ class Mesh:
         self.kafka = Kafka(directory)
         self.simulator = self._simulator(simulator)
         self.provider_url = provider_url or self.simulator.url
-        self.gateway = self._gateway()
         self.internal_url = f"http://127.0.0.1:{free_port()}"  # the gateway's, for health in detail and metrics
+        self.gateway = self._gateway()
         self.replicas: dict[str, list[Replica]] = {name: [] for name in SERVICES}
         self._settings: dict[str, dict[str, str]] = {name: dict(values) for name, values in (settings or {}).items()}
         self._progress = progress
@@ -171,11 +171,13 @@ class Mesh:
         port = free_port()
         command = [sys.executable, "-m", "simulator", "--port", str(port), *arguments]
         process = Process("simulator", command, self.logs / "simulator.log")
-        return HttpServer(process, f"http://127.0.0.1:{port}", "/health")
+        url = f"http://127.0.0.1:{port}"
+        return HttpServer(process, url, f"{url}/health")
 
     def _gateway(self) -> HttpServer:
         process = Process(GATEWAY, [str(PROJECT / ".build" / "gateway")], self.logs / "gateway.log")
-        return HttpServer(process, f"http://127.0.0.1:{free_port()}", "/health/ready")
+        # Not /health/ready: that is 200 as soon as any service is connected, and a mesh has started when all are.
+        return HttpServer(process, f"http://127.0.0.1:{free_port()}", f"{self.internal_url}/health/detailed")
 
     def _gateway_settings(self, at: Addresses) -> dict[str, str]:
         own = {"HTTP_ADDRESS": self.url.removeprefix("http://"), "INTERNAL_ADDRESS": self.internal_url.removeprefix("http://")}

@@ -26,12 +26,12 @@ class Replica:
 
 
 class HttpServer:
-    """One process that serves HTTP; it answers once a path of it gives 200."""
+    """One process that serves HTTP; it answers once the URL of its health gives 200."""
 
-    def __init__(self, process: Process, url: str, health_path: str) -> None:
+    def __init__(self, process: Process, url: str, health_url: str) -> None:
         self.process = process
         self.url = url
-        self.address = f"{url}{health_path}"
+        self.address = health_url
 
     def prepare(self) -> None:
         """Nothing: it keeps no data."""
