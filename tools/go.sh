@@ -3,11 +3,12 @@
 # Never lets Go fetch another toolchain.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+oldest=$(sed -n 's/^go //p' "$root/tools/go.mod")
 export GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+export HOME="${HOME:-$root/.cache}" # where Go keeps its caches
 
 is_new_enough() {
     version=$("$1" env GOVERSION 2>/dev/null) || return 1
-    oldest=$(sed -n 's/^go //p' "$root/tools/go.mod")
     [ "$(printf '%s\n%s\n' "$oldest" "${version#go}" | sort -V | head -n 1)" = "$oldest" ]
 }
 

@@ -83,6 +83,7 @@ func TestAPatchChangesWhatItNames(t *testing.T) {
 	}{
 		"the fields of the body":       {"/api/v1/users/7", `{"birthday":"","suppressedOccasions":["birthday"]}`, []string{"birthday", "suppressed_occasions"}},
 		"the mask, in camel case":      {"/api/v1/users/7?updateMask=firstName,locale", `{"firstName":"Kari"}`, []string{"first_name", "locale"}},
+		"all":                          {"/api/v1/users/7?updateMask=*", `{"firstName":"Kari"}`, []string{"*"}},
 		"the mask, in the protos' way": {"/api/v1/users/7?update_mask=first_name", `{"firstName":"Kari"}`, []string{"first_name"}},
 	}
 	for name, mask := range masks {

@@ -38,7 +38,7 @@ func writeStatus(w http.ResponseWriter, httpStatus int, answer *status.Status) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Del("ETag")
-	if httpStatus == http.StatusServiceUnavailable {
+	if header.Get("Retry-After") == "" && (httpStatus == http.StatusServiceUnavailable || httpStatus == http.StatusTooManyRequests) {
 		header.Set("Retry-After", "1")
 	}
 	w.WriteHeader(httpStatus)

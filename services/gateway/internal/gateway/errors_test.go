@@ -2,15 +2,21 @@ package gateway
 
 import (
 	"context"
+	"net"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
+
+	userv1 "heyday/gateway/gen/heyday/user/v1"
 )
 
 func withDetails(t *testing.T, code codes.Code, message string, details ...protoadapt.MessageV1) error {
@@ -92,5 +98,34 @@ func TestACallHasADeadline(t *testing.T) {
 	}
 	if got := client.do("GET", "/api/v1/users/7", ""); got.code != 504 || got.problem(t).Code != int(codes.DeadlineExceeded) {
 		t.Errorf("%d %s", got.code, got.body)
+	}
+}
+
+func TestAServiceThatComesBackIsFoundSoon(t *testing.T) {
+	t.Parallel()
+	listener := listen(t)
+	address := listener.Addr().String()
+	_ = listener.Close()
+	server := httptest.NewServer(newGateway(t, "dns:///"+address).public)
+	t.Cleanup(server.Close)
+	client := &client{t: t, url: server.URL}
+	for range 20 { // long enough for the pauses between attempts to grow
+		client.do("DELETE", "/api/v1/users/7", "")
+		time.Sleep(100 * time.Millisecond)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Skip("another process has taken the port")
+	}
+	services := grpc.NewServer()
+	userv1.RegisterUserServiceServer(services, userv1.UnimplementedUserServiceServer{})
+	t.Cleanup(services.Stop)
+	go func() { _ = services.Serve(listener) }()
+	deadline := time.Now().Add(5 * time.Second)
+	for client.do("DELETE", "/api/v1/users/7", "").code == 503 {
+		if time.Now().After(deadline) {
+			t.Fatal("not found after five seconds")
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }

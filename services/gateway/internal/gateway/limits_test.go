@@ -84,6 +84,7 @@ func served(t *testing.T, changes ...string) (services *backends, address string
 }
 
 func TestAClientsConnectionsAreLimited(t *testing.T) {
+	t.Parallel()
 	_, address := served(t, "MAX_CONNECTIONS_PER_CLIENT=2", "SHUTDOWN_GRACE_SECONDS=1", "READ_TIMEOUT_SECONDS=1")
 	isOpen := func(conn net.Conn) bool {
 		_, _ = conn.Write([]byte("GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"))
@@ -113,6 +114,7 @@ func TestAClientsConnectionsAreLimited(t *testing.T) {
 }
 
 func TestASlowClientIsLeft(t *testing.T) {
+	t.Parallel()
 	_, address := served(t, "READ_TIMEOUT_SECONDS=1", "SHUTDOWN_GRACE_SECONDS=1")
 	for name, sent := range map[string]string{
 		"in its headers": "GET /api/v1/users HTTP/1.1\r\nHost: x\r\n",
@@ -136,6 +138,7 @@ func TestASlowClientIsLeft(t *testing.T) {
 }
 
 func TestARunMayTakeLongerThanTheConnectionsTimeouts(t *testing.T) {
+	t.Parallel()
 	services, address := served(t, "READ_TIMEOUT_SECONDS=1", "REQUEST_TIMEOUT_SECONDS=1", "IDLE_TIMEOUT_SECONDS=1")
 	services.answer = func(ctx context.Context, _ proto.Message) (proto.Message, error) {
 		select {
@@ -152,9 +155,7 @@ func TestARunMayTakeLongerThanTheConnectionsTimeouts(t *testing.T) {
 }
 
 func TestAnAnswerMayComeLaterThanTheServersOwnTimeout(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for eight seconds")
-	}
+	t.Parallel()
 	services, address := served(t, "READ_TIMEOUT_SECONDS=1", "REQUEST_TIMEOUT_SECONDS=1")
 	services.answer = func(context.Context, proto.Message) (proto.Message, error) {
 		time.Sleep(8 * time.Second) // the server's write time-out is 1 + 1 + 5 seconds
@@ -167,6 +168,7 @@ func TestAnAnswerMayComeLaterThanTheServersOwnTimeout(t *testing.T) {
 }
 
 func TestStoppingFinishesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
 	services := startBackends(t)
 	g := newGateway(t, services.target, "SHUTDOWN_DELAY_SECONDS=0.3")
 	arrived := make(chan struct{})

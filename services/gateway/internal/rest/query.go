@@ -43,8 +43,11 @@ func (route *Route) checkParameter(found *Violations, name string, field protore
 	return values
 }
 
-// checkMask returns a field mask in the spelling of the protos, which the generated code expects as it is.
+// checkMask returns a field mask in the spelling of the protos, which the generated code expects as it is. "*" is every field.
 func (route *Route) checkMask(found *Violations, name, mask string) string {
+	if mask == "*" {
+		return mask
+	}
 	paths := strings.Split(mask, ",")
 	for i, path := range paths {
 		field := fieldNamed(route.bodyMessage(), path)

@@ -72,9 +72,10 @@ func (routes Routes) Find(method, path string) (route *Route, allowed []string) 
 // at returns the calls at a path. A custom verb wins over an id that happens to end like one.
 func (routes Routes) at(path string) []*Route {
 	var plain, custom []*Route
+	segments := strings.Split(path, "/")
 	for _, route := range routes {
 		switch {
-		case !route.matches(path):
+		case !route.matches(segments):
 		case route.verb == "":
 			plain = append(plain, route)
 		default:
@@ -87,16 +88,15 @@ func (routes Routes) at(path string) []*Route {
 	return plain
 }
 
-func (route *Route) matches(path string) bool {
-	path, ok := strings.CutSuffix(path, route.verb)
-	if !ok {
-		return false
-	}
-	segments := strings.Split(path, "/")
-	if len(segments) != len(route.segments) {
+func (route *Route) matches(segments []string) bool {
+	last := len(segments) - 1
+	if len(segments) != len(route.segments) || !strings.HasSuffix(segments[last], route.verb) {
 		return false
 	}
 	for i, segment := range segments {
+		if i == last {
+			segment = strings.TrimSuffix(segment, route.verb)
+		}
 		if want := route.segments[i]; want != segment && (!isVariable(want) || segment == "") {
 			return false
 		}
