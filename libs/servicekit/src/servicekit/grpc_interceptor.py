@@ -20,7 +20,7 @@ from servicekit.grpc_status import InternalError, abort, as_domain_error, to_sta
 _UNWATCHED = ("/grpc.health.", "/grpc.reflection.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-_CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+_CODE_NAMES = {key: code.name for code in grpc.StatusCode for key in (code, code.value[0])}
 
 _log = structlog.get_logger()
 
@@ -92,9 +92,9 @@ def _request_context(context: "grpc.aio.ServicerContext[Any, Any]") -> RequestCo
 
 
 def _code_set_by(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
-    # At run time this is a number, and None until a code is set, whatever the stubs say.
-    number: Any = context.code()
-    return _CODE_NAMES.get(number or 0, "UNKNOWN")
+    # At run time this is what was set, a StatusCode or its number, and None until something is, whatever the stubs say.
+    code: Any = context.code()
+    return _CODE_NAMES.get(code or 0, "UNKNOWN")
 
 
 def _wrap(handler: Handler, around: Around) -> Handler:

@@ -39,7 +39,7 @@ class PoisonGuard:
         POISON.labels(self._group).inc(poison)
         if self._poison >= self._least and self._poison > self._most_share * self._records:
             STOPPED.labels(self._group).set(1)
-            raise TooManyPoisonRecords
+            raise TooManyPoisonRecords(f"{self._poison} of the last {self._records} records cannot be read: the consumer stops.")
 
 
 def dead_letter(received: Received, error: Exception, topic: str) -> Record:
