@@ -100,7 +100,7 @@ async def engine(database: Callable[..., Any]) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def postgres_store(engine: AsyncEngine) -> PostgresUserStore:
-    return PostgresUserStore(engine, Events(Outbox(), "user-changed", epoch=3), clock_offset_seconds=0)
+    return PostgresUserStore(engine, Events(Outbox(), "user-changed", epoch=3), clock_offset=timedelta(hours=1))
 
 
 @pytest.fixture(params=["memory", "postgres"])

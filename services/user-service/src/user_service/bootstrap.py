@@ -33,7 +33,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     relay = Relay(engine, outbox, producer, batch=settings.outbox_batch_records, poll_seconds=settings.outbox_poll_seconds)
 
     events = Events(outbox, TOPIC, settings.snapshot_epoch)
-    store = PostgresUserStore(engine, events, clock_offset_seconds=settings.clock_offset_seconds)
+    store = PostgresUserStore(engine, events, clock_offset=settings.clock_offset)
     cache = RedisUserCache(hints, epoch=settings.snapshot_epoch, seconds=settings.cache_seconds)
     clock = SystemClock(settings.clock_offset)
     service = UserService(store, cache, clock, registry.discover(), new_id=uuid7, committed=relay.wake)

@@ -31,7 +31,7 @@ class UnitOfWork(Protocol):
     """Changes that happen together or not at all. Every change of a user carries its event with it."""
 
     async def now(self) -> datetime:
-        """The store's clock, moved by the offset of a rehearsal."""
+        """The instant of the unit by the store's clock, moved by the offset of a rehearsal; not before the user was found."""
 
     async def find(self, user_id: UUID) -> User:
         """The user, locked against other writers until the unit of work ends. Raises UserNotFound."""

@@ -1,10 +1,10 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Executable, delete, func, insert, select, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +22,16 @@ from user_service.ports import Remembered, Request, UnitOfWork
 
 T = TypeVar("T")
 
+# Built once: building and hashing a statement costs more than sending it.
+_GET = select(users).where(users.c.id == bindparam("user_id"))
+_FIND = select(users, func.clock_timestamp().label("now")).where(users.c.id == bindparam("user_id")).with_for_update()
+_ADD = insert(users)
+_SAVE = (
+    update(users)
+    .where(users.c.id == bindparam("user_id"), users.c.version == bindparam("version_before"))
+    .values({column.name: bindparam(column.name) for column in users.c if column.name not in {"id", "created_at"}})
+)
+
 _TAKEN = {"users_live_email_key": EmailTaken, "users_live_external_id": ExternalIdTaken}
 
 
@@ -37,18 +47,16 @@ class Events:
 class PostgresUserStore:
     """A UserStore in the tables of `tables`."""
 
-    def __init__(self, engine: AsyncEngine, events: Events, *, clock_offset_seconds: float) -> None:
+    def __init__(self, engine: AsyncEngine, events: Events, *, clock_offset: timedelta) -> None:
         self._engine = engine
         self._events = events
-        self._clock_offset_seconds = clock_offset_seconds
+        self._clock_offset = clock_offset
 
     async def transact(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        return await retrying(
-            self._engine, lambda connection: work(PostgresUnitOfWork(connection, self._events, self._clock_offset_seconds))
-        )
+        return await retrying(self._engine, lambda connection: work(PostgresUnitOfWork(connection, self._events, self._clock_offset)))
 
     async def get(self, user_id: UUID) -> User:
-        found = await self._users(select(users).where(users.c.id == user_id))
+        found = await self._users(_GET, {"user_id": user_id})
         if not found:
             raise UserNotFound
         return found[0]
@@ -69,36 +77,39 @@ class PostgresUserStore:
             old = requests.c.created_at < func.clock_timestamp() - age
             return (await connection.execute(delete(requests).where(old))).rowcount
 
-    async def _users(self, statement: Executable) -> list[User]:
+    async def _users(self, statement: Executable, values: dict[str, UUID] | None = None) -> list[User]:
         async with transaction(self._engine) as connection:
-            return [to_user(row) for row in await connection.execute(statement)]
+            return [to_user(row) for row in await connection.execute(statement, values)]
 
 
 class PostgresUnitOfWork:
     """A UnitOfWork on a connection in a transaction."""
 
-    def __init__(self, connection: AsyncConnection, events: Events, clock_offset_seconds: float) -> None:
+    def __init__(self, connection: AsyncConnection, events: Events, clock_offset: timedelta) -> None:
         self._connection = connection
         self._events = events
-        self._clock_offset_seconds = clock_offset_seconds
+        self._clock_offset = clock_offset
+        self._now: datetime | None = None
 
     async def now(self) -> datetime:
-        return await database_now(self._connection, self._clock_offset_seconds)
+        if self._now is None:
+            self._now = await database_now(self._connection, self._clock_offset.total_seconds())
+        return self._now
 
     async def find(self, user_id: UUID) -> User:
         # The outbox keeps a user's events in order because every writer of the user takes this lock first.
-        row = (await self._connection.execute(select(users).where(users.c.id == user_id).with_for_update())).one_or_none()
+        row = (await self._connection.execute(_FIND, {"user_id": user_id})).one_or_none()
         if row is None:
             raise UserNotFound
+        self._now = row.now + self._clock_offset
         return to_user(row)
 
     async def add(self, user: User) -> None:
-        await self._write(insert(users).values(to_row(user)))
+        await self._write(_ADD, to_row(user))
         await self._tell(user)
 
     async def save(self, user: User) -> None:
-        expected = (users.c.id == user.id) & (users.c.version == user.version - 1)
-        if not await self._write(update(users).where(expected).values(to_row(user))):
+        if not await self._write(_SAVE, {**to_row(user), "user_id": user.id, "version_before": user.version - 1}):
             raise StaleVersion
         await self._tell(user)
 
@@ -118,9 +129,9 @@ class PostgresUnitOfWork:
         grown = update(cache_generation).values(generation=cache_generation.c.generation + 1).returning(cache_generation.c.generation)
         return int((await self._connection.execute(grown)).scalar_one())
 
-    async def _write(self, statement: Executable) -> int:
+    async def _write(self, statement: Executable, values: dict[str, Any]) -> int:
         try:
-            return (await self._connection.execute(statement)).rowcount
+            return (await self._connection.execute(statement, values)).rowcount
         except IntegrityError as error:
             taken = _TAKEN.get(violated_constraint(error) or "")
             if taken is None:
