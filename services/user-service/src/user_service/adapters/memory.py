@@ -114,12 +114,12 @@ class MemoryUnitOfWork:
 
 
 class MemoryUserCache:
-    """A UserCache. `is_down` takes it out of reach."""
+    """A UserCache. `is_down` takes it out of reach; several with one dictionary are what several processes see of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: dict[UUID, "Entry"] | None = None) -> None:
         self.is_down = False
         self._generation: int | None = None
-        self._kept: dict[UUID, Entry] = {}
+        self._kept = {} if kept is None else kept
 
     @property
     def generation(self) -> int | None:
