@@ -57,9 +57,6 @@ class Settings(ServiceSettings, PostgresSettings, KafkaSettings, RedisSettings):
             "LEASE_SECONDS must be above DATABASE_IDLE_IN_TRANSACTION_SECONDS.": (
                 self.lease_seconds > self.database_idle_in_transaction_seconds
             ),
-            "DATABASE_IDLE_IN_TRANSACTION_SECONDS must be above KAFKA_ACKNOWLEDGEMENT_TIMEOUT_SECONDS.": (
-                self.database_idle_in_transaction_seconds > self.kafka_acknowledgement_timeout_seconds
-            ),
         }
         broken = [rule for rule, holds in rules.items() if not holds]
         if broken:

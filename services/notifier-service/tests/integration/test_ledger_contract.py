@@ -1,10 +1,14 @@
 """What every Ledger promises: the rules of the protocol that live in it. Each runs against memory and Postgres."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from notifier_service.domain import Cancellation, Conclusion, Due, Judgement, Outcome, Reason, Result, State, Tried, Verdict, conclude
+from notifier_service.domain import Cancellation, Conclusion, Due, Reason, Result, State, Tried, Verdict, conclude
+
+Make = Callable[..., Any]
 
 SECOND = 1_000_000
 LEASE_SECONDS = 30
@@ -16,21 +20,21 @@ UNSURE = Result(Tried.UNSURE, provider="http_email", reason="timeout", calls=1)
 NOT_TRIED = Result(Tried.NOT_TRIED, reason="breaker_open")
 
 
-async def claim(world, *dues: Due) -> list[Judgement]:
+async def claim(world: Any, *dues: Due) -> list[Any]:
     return list((await world.ledger.claim(dues)).judgements)
 
 
-async def claim_one(world, due: Due) -> Judgement:
+async def claim_one(world: Any, due: Due) -> Any:
     (judgement,) = await claim(world, due)
     return judgement
 
 
-async def end(world, due: Due, judgement: Judgement, result: Result) -> Conclusion:
+async def end(world: Any, due: Due, judgement: Any, result: Result) -> Conclusion:
     assert judgement.entry is not None
     return conclude(judgement.entry, due, result, judgement.entry.claimed_us or 0, world.terms)
 
 
-async def send(world, due: Due, result: Result) -> Conclusion:
+async def send(world: Any, due: Due, result: Result) -> Conclusion:
     """Claim, dispatch with this result, and record."""
     judgement = await claim_one(world, due)
     assert judgement.verdict is Verdict.SEND
@@ -39,11 +43,11 @@ async def send(world, due: Due, result: Result) -> Conclusion:
     return concluded
 
 
-async def state_of(world, due: Due):
+async def state_of(world: Any, due: Due) -> Any:
     return await world.reader.delivery(due.id, due.local_date)
 
 
-async def test_a_fresh_record_is_claimed_with_a_lease_and_a_fence(world, make_due):
+async def test_a_fresh_record_is_claimed_with_a_lease_and_a_fence(world: Any, make_due: Make) -> None:
     due = make_due()
     judgement = await claim_one(world, due)
     entry = await state_of(world, due)
@@ -55,7 +59,7 @@ async def test_a_fresh_record_is_claimed_with_a_lease_and_a_fence(world, make_du
     assert not entry.unsure
 
 
-async def test_a_batch_is_judged_in_its_own_order(world, make_due):
+async def test_a_batch_is_judged_in_its_own_order(world: Any, make_due: Make) -> None:
     dues = [make_due() for _ in range(20)][::-1]
     await send(world, dues[3], ACCEPTED)
     judgements = await claim(world, *dues)
@@ -63,7 +67,7 @@ async def test_a_batch_is_judged_in_its_own_order(world, make_due):
     assert [judgement.entry.id for judgement in judgements] == [due.id for due in dues]
 
 
-async def test_sent_final_an_id_that_is_sent_is_never_claimed_again_whatever_the_revision(world, make_due, again):
+async def test_sent_final_an_id_that_is_sent_is_never_claimed_again_whatever_the_revision(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, ACCEPTED)
     for revision in (1, 2, 7):
@@ -73,7 +77,7 @@ async def test_sent_final_an_id_that_is_sent_is_never_claimed_again_whatever_the
         assert (judgement.outcome.provider, judgement.outcome.provider_message_id) == ("http_email", "p-1")
 
 
-async def test_revision_a_newer_one_is_claimed_after_the_older_one_was_decided(world, make_due, again):
+async def test_revision_a_newer_one_is_claimed_after_the_older_one_was_decided(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, REFUSED)
     judgement = await claim_one(world, again(due, revision=2))
@@ -81,13 +85,13 @@ async def test_revision_a_newer_one_is_claimed_after_the_older_one_was_decided(w
     assert judgement.entry.attempts == 1
 
 
-async def test_revision_an_older_one_is_dropped(world, make_due, again):
+async def test_revision_an_older_one_is_dropped(world: Any, make_due: Make, again: Make) -> None:
     due = make_due(revision=3)
     await send(world, due, REFUSED)
     assert (await claim_one(world, again(due, revision=2))).verdict is Verdict.DROP
 
 
-async def test_re_answer_a_decided_revision_gets_its_outcome_again(world, make_due):
+async def test_re_answer_a_decided_revision_gets_its_outcome_again(world: Any, make_due: Make) -> None:
     due = make_due()
     first = await send(world, due, REFUSED)
     judgement = await claim_one(world, due)
@@ -97,7 +101,7 @@ async def test_re_answer_a_decided_revision_gets_its_outcome_again(world, make_d
 
 
 @pytest.mark.parametrize("revision", [1, 2])
-async def test_wait_lease_a_record_under_anothers_live_lease_waits(world, make_due, again, revision):
+async def test_wait_lease_a_record_under_anothers_live_lease_waits(world: Any, make_due: Make, again: Make, revision: int) -> None:
     due = make_due()
     await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS - 1)
@@ -105,7 +109,7 @@ async def test_wait_lease_a_record_under_anothers_live_lease_waits(world, make_d
 
 
 @pytest.mark.parametrize("revision", [1, 2])
-async def test_took_unsure_a_lapsed_claim_is_taken_over_and_unsure_since_it_was_claimed(world, make_due, again, revision):
+async def test_took_unsure_a_lapsed_claim_is_taken_over_and_unsure(world: Any, make_due: Make, again: Make, revision: int) -> None:
     due = make_due()
     first = await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS + 1)
@@ -116,7 +120,7 @@ async def test_took_unsure_a_lapsed_claim_is_taken_over_and_unsure_since_it_was_
     assert second.entry.fence != first.entry.fence
 
 
-async def test_fence_a_result_of_a_lost_claim_is_not_written_and_its_record_is_judged_anew(world, make_due):
+async def test_fence_a_result_of_a_lost_claim_is_not_written_and_its_record_is_judged_anew(world: Any, make_due: Make) -> None:
     due = make_due()
     first = await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS + 1)
@@ -126,7 +130,7 @@ async def test_fence_a_result_of_a_lost_claim_is_not_written_and_its_record_is_j
     assert (await claim_one(world, due)).verdict is Verdict.WAIT
 
 
-async def test_fence_but_sent_is_a_fact_and_always_written(world, make_due):
+async def test_fence_but_sent_is_a_fact_and_always_written(world: Any, make_due: Make) -> None:
     due = make_due()
     first = await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS + 1)
@@ -137,7 +141,7 @@ async def test_fence_but_sent_is_a_fact_and_always_written(world, make_due):
     assert (await state_of(world, due)).state is State.SENT
 
 
-async def test_sent_twice_the_first_fact_stands_and_both_are_facts(world, make_due):
+async def test_sent_twice_the_first_fact_stands_and_both_are_facts(world: Any, make_due: Make) -> None:
     due = make_due()
     first = await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS + 1)
@@ -148,7 +152,7 @@ async def test_sent_twice_the_first_fact_stands_and_both_are_facts(world, make_d
     assert (await state_of(world, due)).provider_message_id == "p-1"
 
 
-async def test_a_claim_without_a_result_is_released_and_is_neither_counted_nor_unsure(world, make_due):
+async def test_a_claim_without_a_result_is_released_and_is_neither_counted_nor_unsure(world: Any, make_due: Make) -> None:
     due = make_due()
     await send(world, due, NOT_TRIED)
     entry = await state_of(world, due)
@@ -156,7 +160,7 @@ async def test_a_claim_without_a_result_is_released_and_is_neither_counted_nor_u
     assert (await claim_one(world, due)).verdict is Verdict.SEND
 
 
-async def test_early_waits_and_leaves_no_entry(world, make_due):
+async def test_early_waits_and_leaves_no_entry(world: Any, make_due: Make) -> None:
     due = make_due(not_before=5)
     assert (await claim_one(world, due)).verdict is Verdict.EARLY
     assert await state_of(world, due) is None
@@ -164,7 +168,7 @@ async def test_early_waits_and_leaves_no_entry(world, make_due):
     assert (await claim_one(world, due)).verdict is Verdict.SEND
 
 
-async def test_late_expires_with_a_reason_and_says_so_again(world, make_due):
+async def test_late_expires_with_a_reason_and_says_so_again(world: Any, make_due: Make) -> None:
     due = make_due(not_after=-1)
     for _ in range(2):
         judgement = await claim_one(world, due)
@@ -173,20 +177,20 @@ async def test_late_expires_with_a_reason_and_says_so_again(world, make_due):
     assert (await state_of(world, due)).state is State.EXPIRED
 
 
-async def test_late_a_later_revision_with_time_left_is_claimed(world, make_due, again):
+async def test_late_a_later_revision_with_time_left_is_claimed(world: Any, make_due: Make, again: Make) -> None:
     due = make_due(not_after=-1)
     await claim_one(world, due)
     assert (await claim_one(world, again(due, revision=2, variant="belated"))).verdict is Verdict.SEND
 
 
-async def test_late_while_unsure_ends_uncertain(world, make_due, again):
+async def test_late_while_unsure_ends_uncertain(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, UNSURE)
     judgement = await claim_one(world, again(due, revision=2, not_after=-1))
     assert (judgement.outcome.result, judgement.outcome.reason) == (State.UNCERTAIN, Reason.TOO_LATE)
 
 
-async def test_unsure_is_sent_again_with_the_same_content(world, make_due, again):
+async def test_unsure_is_sent_again_with_the_same_content(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, UNSURE)
     judgement = await claim_one(world, again(due, revision=2))
@@ -197,7 +201,7 @@ async def test_unsure_is_sent_again_with_the_same_content(world, make_due, again
 @pytest.mark.parametrize(
     "change", [{"email": "other@example.com"}, {"first_name": "Eda"}, {"variant": "belated"}, {"locale": "de"}, {"years": 3}]
 )
-async def test_unsure_with_other_content_ends_uncertain(world, make_due, again, change):
+async def test_unsure_with_other_content_ends_uncertain(world: Any, make_due: Make, again: Make, change: dict[str, Any]) -> None:
     due = make_due()
     await send(world, due, UNSURE)
     judgement = await claim_one(world, again(due, revision=2, **change))
@@ -205,13 +209,13 @@ async def test_unsure_with_other_content_ends_uncertain(world, make_due, again, 
     assert (await state_of(world, due)).state is State.UNCERTAIN
 
 
-async def test_sure_with_other_content_is_sent(world, make_due, again):
+async def test_sure_with_other_content_is_sent(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, REFUSED)
     assert (await claim_one(world, again(due, revision=2, email="other@example.com"))).verdict is Verdict.SEND
 
 
-async def test_unsure_past_the_keys_lifetime_ends_uncertain(world, make_due, again):
+async def test_unsure_past_the_keys_lifetime_ends_uncertain(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, UNSURE)
     world.pass_seconds(24 * 3600 + 60)
@@ -219,7 +223,7 @@ async def test_unsure_past_the_keys_lifetime_ends_uncertain(world, make_due, aga
     assert (judgement.outcome.result, judgement.outcome.reason) == (State.UNCERTAIN, Reason.KEY_EXPIRED)
 
 
-async def test_unsure_is_held_where_the_provider_honours_no_keys(world, make_due):
+async def test_unsure_is_held_where_the_provider_honours_no_keys(world: Any, make_due: Make) -> None:
     world.change_terms(holds_unsure=True)
     due = make_due()
     await claim_one(world, due)
@@ -228,7 +232,7 @@ async def test_unsure_is_held_where_the_provider_honours_no_keys(world, make_due
     assert (judgement.outcome.result, judgement.outcome.reason) == (State.UNCERTAIN, Reason.NO_KEYS)
 
 
-async def test_a_replay_counts_attempts_anew_and_may_send_what_was_uncertain(world, make_due, again):
+async def test_a_replay_counts_attempts_anew_and_may_send_what_was_uncertain(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, UNSURE)
     await claim_one(world, again(due, revision=2, email="other@example.com"))
@@ -237,7 +241,7 @@ async def test_a_replay_counts_attempts_anew_and_may_send_what_was_uncertain(wor
     assert (judgement.entry.attempts, judgement.entry.unsure, judgement.entry.replay) == (0, False, 1)
 
 
-async def test_a_failure_leaves_a_dead_letter_and_a_replay_takes_it_away(world, make_due, again):
+async def test_a_failure_leaves_a_dead_letter_and_a_replay_takes_it_away(world: Any, make_due: Make, again: Make) -> None:
     due = make_due()
     await send(world, due, PERMANENT)
     letter = await world.reader.dead_letter(due.id)
@@ -247,7 +251,7 @@ async def test_a_failure_leaves_a_dead_letter_and_a_replay_takes_it_away(world, 
     assert await world.reader.dead_letter(due.id) is None
 
 
-async def test_attempts_are_kept_but_for_the_first_call_that_was_accepted(world, make_due, again):
+async def test_attempts_are_kept_but_for_the_first_call_that_was_accepted(world: Any, make_due: Make, again: Make) -> None:
     plain, tried = make_due(), make_due()
     await send(world, plain, ACCEPTED)
     await send(world, tried, REFUSED)
@@ -263,12 +267,12 @@ async def test_attempts_are_kept_but_for_the_first_call_that_was_accepted(world,
 # Tombs.
 
 
-async def cancel(world, asked: Cancellation) -> Outcome | None:
+async def cancel(world: Any, asked: Cancellation) -> Any:
     answers = await world.ledger.cancel([asked])
     return answers[0] if answers else None
 
 
-async def test_tombstone_an_unknown_message_is_answered_cancelled_and_then_refused(world, make_due, again, cancel_of):
+async def test_tombstone_an_unknown_message_is_cancelled_then_refused(world: Any, make_due: Make, again: Make, cancel_of: Make) -> None:
     due = make_due()
     outcome = await cancel(world, cancel_of(due))
     assert (outcome.result, outcome.revision, outcome.unsure) == (State.CANCELLED, 1, False)
@@ -277,14 +281,14 @@ async def test_tombstone_an_unknown_message_is_answered_cancelled_and_then_refus
     assert (await state_of(world, due)).state is State.CANCELLED
 
 
-async def test_tombstone_a_revision_above_it_is_claimed(world, make_due, again, cancel_of):
+async def test_tombstone_a_revision_above_it_is_claimed(world: Any, make_due: Make, again: Make, cancel_of: Make) -> None:
     due = make_due()
     await cancel(world, cancel_of(due, 2))
     assert (await claim_one(world, again(due, revision=2))).outcome.result is State.CANCELLED
     assert (await claim_one(world, again(due, revision=3))).verdict is Verdict.SEND
 
 
-async def test_tombstone_never_sinks(world, make_due, again, cancel_of):
+async def test_tombstone_never_sinks(world: Any, make_due: Make, again: Make, cancel_of: Make) -> None:
     due = make_due()
     await cancel(world, cancel_of(due, 5))
     await cancel(world, cancel_of(due, 2))
@@ -292,14 +296,14 @@ async def test_tombstone_never_sinks(world, make_due, again, cancel_of):
     assert (await claim_one(world, again(due, revision=5))).outcome.result is State.CANCELLED
 
 
-async def test_answered_what_is_sent_is_answered_sent(world, make_due, cancel_of):
+async def test_answered_what_is_sent_is_answered_sent(world: Any, make_due: Make, cancel_of: Make) -> None:
     due = make_due()
     await send(world, due, ACCEPTED)
     outcome = await cancel(world, cancel_of(due, 4))
     assert (outcome.result, outcome.revision, outcome.provider_message_id) == (State.SENT, 4, "p-1")
 
 
-async def test_answered_silent_under_a_live_claim_whose_result_is_the_answer(world, make_due, cancel_of):
+async def test_answered_silent_under_a_live_claim_whose_result_is_the_answer(world: Any, make_due: Make, cancel_of: Make) -> None:
     due = make_due()
     judgement = await claim_one(world, due)
     assert await cancel(world, cancel_of(due)) is None
@@ -307,14 +311,14 @@ async def test_answered_silent_under_a_live_claim_whose_result_is_the_answer(wor
     assert (await state_of(world, due)).state is State.SENT
 
 
-async def test_answered_a_record_under_the_tomb_is_dropped_while_its_claim_is_live(world, make_due, cancel_of):
+async def test_answered_a_record_under_the_tomb_is_dropped_while_its_claim_is_live(world: Any, make_due: Make, cancel_of: Make) -> None:
     due = make_due()
     await claim_one(world, due)
     await cancel(world, cancel_of(due))
     assert (await claim_one(world, due)).verdict is Verdict.DROP
 
 
-async def test_answered_what_was_released_under_the_tomb_is_cancelled_when_it_comes_again(world, make_due, cancel_of):
+async def test_answered_what_was_released_under_the_tomb_is_cancelled(world: Any, make_due: Make, cancel_of: Make) -> None:
     due = make_due()
     judgement = await claim_one(world, due)
     await cancel(world, cancel_of(due))
@@ -325,7 +329,7 @@ async def test_answered_what_was_released_under_the_tomb_is_cancelled_when_it_co
 
 
 @pytest.mark.parametrize("by", ["cancel", "record"])
-async def test_took_unsure_burying_a_lapsed_claim_makes_it_unsure_and_fences_its_holder_off(world, make_due, cancel_of, by):
+async def test_took_unsure_a_buried_claim_is_unsure_and_fenced_off(world: Any, make_due: Make, cancel_of: Make, by: str) -> None:
     due = make_due()
     judgement = await claim_one(world, due)
     if by == "record":
@@ -340,7 +344,7 @@ async def test_took_unsure_burying_a_lapsed_claim_makes_it_unsure_and_fences_its
     assert (await state_of(world, due)).state is State.SENT
 
 
-async def test_a_late_question_about_an_older_revision_leaves_a_newer_lapsed_claim_to_its_record(world, make_due, again, cancel_of):
+async def test_a_question_of_an_older_revision_spares_a_newer_claim(world: Any, make_due: Make, again: Make, cancel_of: Make) -> None:
     due = make_due(revision=3)
     await claim_one(world, due)
     world.pass_seconds(LEASE_SECONDS + 1)
@@ -351,7 +355,7 @@ async def test_a_late_question_about_an_older_revision_leaves_a_newer_lapsed_cla
     assert judgement.entry.unsure
 
 
-async def test_a_cancelled_retry_is_over_and_an_ended_delivery_keeps_its_end(world, make_due, cancel_of):
+async def test_a_cancelled_retry_is_over_and_an_ended_delivery_keeps_its_end(world: Any, make_due: Make, cancel_of: Make) -> None:
     retrying, failed = make_due(), make_due()
     await send(world, retrying, REFUSED)
     await send(world, failed, PERMANENT)
@@ -361,7 +365,7 @@ async def test_a_cancelled_retry_is_over_and_an_ended_delivery_keeps_its_end(wor
     assert (await claim_one(world, failed)).outcome.result is State.CANCELLED
 
 
-async def test_a_tomb_raised_while_it_is_sent_survives_the_result(world, make_due, cancel_of):
+async def test_a_tomb_raised_while_it_is_sent_survives_the_result(world: Any, make_due: Make, cancel_of: Make) -> None:
     due = make_due()
     judgement = await claim_one(world, due)
     await cancel(world, cancel_of(due))
@@ -369,7 +373,7 @@ async def test_a_tomb_raised_while_it_is_sent_survives_the_result(world, make_du
     assert (await state_of(world, due)).tomb == 1
 
 
-async def test_repeating_a_record_call_changes_nothing(world, make_due):
+async def test_repeating_a_record_call_changes_nothing(world: Any, make_due: Make) -> None:
     due = make_due()
     concluded = await send(world, due, REFUSED)
     before = await state_of(world, due)

@@ -1,14 +1,14 @@
 """Due messages: read, worked on in a few batches at once, committed in order."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from notifier_service import metrics
 from notifier_service.consumer.desk import DueDesk
-from notifier_service.consumer.sieve import Sieve
+from notifier_service.consumer.sieve import Sieve, Sifted
 from notifier_service.domain import Due
 from notifier_service.service import DeliveryService
 from servicekit import failpoint
@@ -68,7 +68,7 @@ class DueConsumer:
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand or cut it off, and commit."""
-        if self._running is None or self._running.done():
+        if self._running is None or not self._is_running():
             return
         for task in self._intake:
             task.cancel()
@@ -84,11 +84,14 @@ class DueConsumer:
         """Before partitions go to another member: finish what is in hand of them, leave what waits, commit."""
         self._fetched = [received for received in self._fetched if received.partition not in partitions]
         self._desk.set_aside(partitions)
-        if not await self._finished(partitions, REVOKE_SECONDS):
+        if self._is_running() and not await self._finished(partitions, REVOKE_SECONDS):
             _log.warning("due.left_in_flight", records=self._desk.in_hand(partitions))
         await self._commit()
         self._desk.forget(partitions)
         self._paused -= frozenset(partitions)
+
+    def _is_running(self) -> bool:
+        return self._running is not None and not self._running.done()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -108,17 +111,18 @@ class DueConsumer:
                 _log.critical("due.stopped_by_poison")
                 return
             dues = self._desk.take(batch, sifted.readable)
-            await failpoint.reach("notifier.after_consume")
-            await self._sieve.store(sifted.kept)
-            self._desk.done_unread(sifted.poison)
             tasks.create_task(self._work(dues))
+            if sifted.poison:
+                tasks.create_task(self._keep_aside(sifted))
+
+    async def _keep_aside(self, sifted: Sifted[Due]) -> None:
+        await self._sieve.store(sifted.kept)
+        self._desk.done_unread(sifted.poison)
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            while ripe := self._desk.ripe(self._bounds.batch_records):
-                await self._slots.acquire()
-                tasks.create_task(self._work(ripe))
+            await self._start_all(tasks, self._desk.ripe)
 
     async def _retry_held(self, tasks: asyncio.TaskGroup) -> None:
         """Try a few of the held records until they are taken, then all. Nothing new is taken in meanwhile."""
@@ -128,18 +132,27 @@ class DueConsumer:
             await asyncio.sleep(self._bounds.held_backoff.seconds(failures))
             await self._slots.acquire()
             probes = self._desk.unheld(self._bounds.probe_records)
-            await self._work(probes)
+            await asyncio.wait({tasks.create_task(self._work(probes))})
             if self._desk.holds_any(probes):
                 failures += 1
                 continue
             failures = 1
-            while rest := self._desk.unheld(self._bounds.batch_records):
-                await self._slots.acquire()
-                tasks.create_task(self._work(rest))
+            await self._start_all(tasks, self._desk.unheld)
             self._desk.reopen()
+
+    async def _start_all(self, tasks: asyncio.TaskGroup, take_out: Callable[[int], list[Due]]) -> None:
+        """Begin with all that can be taken out. A slot comes first: a stop would find what is out of its pile in nobody's hand."""
+        while True:
+            await self._slots.acquire()
+            dues = take_out(self._bounds.batch_records)
+            if not dues:
+                self._slots.release()
+                return
+            tasks.create_task(self._work(dues))
 
     async def _work(self, dues: Sequence[Due]) -> None:
         """Work on a batch for which a slot was acquired."""
+        await failpoint.reach("notifier.after_consume")
         try:
             with metrics.BATCH_SECONDS.time():
                 await self._service.deliver(dues)
