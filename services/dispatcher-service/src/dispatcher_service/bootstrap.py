@@ -62,7 +62,7 @@ def build(settings: DispatcherSettings, readiness: Readiness) -> Sequence[Compon
 
 def composer_of(settings: DispatcherSettings) -> TemplateComposer:
     directory = settings.templates_directory or template_files.PACKAGED
-    sending = Sending(settings.senders, settings.reply_to, settings.links)
+    sending = Sending(settings.senders, settings.reply_to, settings.links, settings.carried_parts)
     return template_files.load(directory, discover().keys(), settings.default_locale, sending)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dispatcher_service import metrics
 from dispatcher_service.domain import Answer, Verdict
 from dispatcher_service.ports import RateLimit
+from dispatcher_service.slots import Slots
 from servicekit.breaker import Breaker
 from servicekit.clock import Clock
 
@@ -27,7 +28,7 @@ class Gate:
         self._breaker = breaker
         self._clock = clock
         self._timing = timing
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._stopping = asyncio.Event()
         self._paused_until = 0.0
 
@@ -47,15 +48,19 @@ class Gate:
     async def enter(self, deadline: float) -> Answer | None:
         """Wait until a call may be begun, and take its slot, which `leave` gives back. An answer says why not, and no slot is taken."""
         latest = self._latest_start(deadline)
-        if not await self._take_slot(latest):
+        if not await self._slots.take(latest - self._clock.monotonic()):
             return _not_tried("deadline")
-        refused = await self._refusal(latest)
-        if refused is not None:
-            self._slots.release()
-        return refused
+        entered = False
+        try:
+            refused = await self._refusal(latest)
+            entered = refused is None
+            return refused
+        finally:
+            if not entered:  # refused, or cancelled while waiting
+                self._slots.give_back()
 
     def leave(self) -> None:
-        self._slots.release()
+        self._slots.give_back()
 
     async def rest(self, seconds: float, deadline: float) -> bool:
         """Wait before another try; False, at once, if there would be no time left for it or the process stops."""
@@ -70,14 +75,6 @@ class Gate:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         return not self._stopping.is_set()
-
-    async def _take_slot(self, latest: float) -> bool:
-        if not self._slots.locked():
-            return await self._slots.acquire()
-        try:
-            return await asyncio.wait_for(self._slots.acquire(), max(0.0, latest - self._clock.monotonic()))
-        except TimeoutError:
-            return False
 
     async def _refusal(self, latest: float) -> Answer | None:
         if self._stopping.is_set():

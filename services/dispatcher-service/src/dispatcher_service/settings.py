@@ -102,5 +102,10 @@ class DispatcherSettings(ServiceSettings, HttpEmailSettings, SmtpSettings):
         return self.provider_name or self.provider_kind
 
     @property
+    def carried_parts(self) -> frozenset[str]:
+        """The parts of a letter beside its text that reach the provider."""
+        return frozenset(self.provider_fields) if self.provider_kind == "http_email" else frozenset({"subject", "html"})
+
+    @property
     def repeats_unsure(self) -> bool:
         return (self.on_unsure or ("hold" if self.provider_kind == "smtp" else "retry")) == "retry"

@@ -103,10 +103,11 @@ async def test_sigterm_lets_calls_in_flight_end_and_gives_the_rest_back(run: Any
     await simulator.control(latency_seconds=1.0)
     process = await run(CONCURRENCY="3")
     await process.ready()
-    sending = asyncio.create_task(process.dispatch([uuid4() for _ in range(9)]))
-    await wait_until(all_places_taken)
-    process.process.send_signal(signal.SIGTERM)
-    results = await sending
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(process.dispatch([uuid4() for _ in range(9)]))
+        await wait_until(all_places_taken)
+        process.process.send_signal(signal.SIGTERM)
+    results = sending.result()
     accepted = [result for result in results if result.result == pb.DispatchResult.ACCEPTED]
     given_back = [result for result in results if result.result == pb.DispatchResult.NOT_TRIED]
     assert (len(accepted), len(given_back)) == (3, 6)

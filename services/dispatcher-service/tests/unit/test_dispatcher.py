@@ -112,6 +112,16 @@ async def test_an_absurd_pause_is_cut(rig: Any, due: MakeDue) -> None:
     assert (await rigged.send_one(due(1), seconds=1)).verdict is Verdict.ACCEPTED
 
 
+async def test_a_client_that_goes_away_during_a_pause_takes_no_slot_along(rig: Any, due: MakeDue) -> None:
+    rigged = rig(ScriptedProvider([Answer(Verdict.REFUSED, "http_429", pause_seconds=0.2)]), tries=1, concurrency=1)
+    await rigged.send_one(due())
+    waiting = asyncio.create_task(rigged.send_one(due(1)))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert (await rigged.send_one(due(2))).verdict is Verdict.ACCEPTED
+
+
 async def test_what_the_rate_limit_does_not_allow_in_time_is_not_tried(rig: Any, due: MakeDue) -> None:
     limit = RateLimit(SharedAllowance(3), 1000, SystemClock())
     results = await rig(rate_limit=limit).send(*(due(index) for index in range(5)), seconds=0.3)

@@ -54,6 +54,18 @@ def test_whether_an_unsure_letter_is_sent_again(environ: dict[str, str], repeats
     assert settings(**environ).repeats_unsure is repeats
 
 
+@pytest.mark.parametrize(
+    ("environ", "parts"),
+    [
+        ({}, set()),
+        ({"PROVIDER_FIELDS": '["html", "from"]'}, {"html", "from"}),
+        ({"PROVIDER_KIND": "smtp", "SMTP_HOST": "mx"}, {"subject", "html"}),
+    ],
+)
+def test_which_parts_reach_the_provider(environ: dict[str, str], parts: set[str]) -> None:
+    assert settings(**environ).carried_parts == parts
+
+
 def test_a_provider_is_named_by_its_kind_or_by_a_setting() -> None:
     assert settings().provider == "http_email"
     assert settings(PROVIDER_NAME="mailer-2").provider == "mailer-2"

@@ -139,6 +139,11 @@ def test_a_text_that_grows_beyond_bounds_is_not_composed(composer: TemplateCompo
         composer.compose(due(first_name="x" * LONGEST_TEXT))
 
 
+def test_parts_that_the_provider_cannot_carry_are_left_out(due: MakeDue) -> None:
+    letter = load(PACKAGED, discover().keys(), "en", Sending(parts=frozenset())).compose(due())
+    assert (letter.subject, letter.text, letter.html) == ("", "Hey, Ada Lovelace it's your birthday", "")
+
+
 def test_sender_and_reply_to_are_settings_of_the_kind(due: MakeDue) -> None:
     sending = Sending({"*": "Heyday <hey@example.com>", "anniversary": "HR <hr@example.com>"}, {"anniversary": "people@example.com"})
     composer = load(PACKAGED, discover().keys(), "en", sending)

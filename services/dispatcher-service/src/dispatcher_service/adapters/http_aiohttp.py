@@ -19,7 +19,7 @@ class AiohttpClient:
         try:
             async with self._session.post(url, headers=headers, data=body, timeout=timeout, allow_redirects=False) as response:
                 content = await response.read()
-                return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+                return Reply(response.status, response.headers, content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

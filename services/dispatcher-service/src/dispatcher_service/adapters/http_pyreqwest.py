@@ -34,7 +34,7 @@ class PyreqwestClient:
             raise (NotSent if _BEFORE_SENDING in causes else Unanswered)(causes[-1] if causes else str(error)) from error
         except PyreqwestError as error:
             raise Unanswered(str(error)) from error
-        return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+        return Reply(response.status, response.headers, content)
 
     async def close(self) -> None:
         await self._client.close()

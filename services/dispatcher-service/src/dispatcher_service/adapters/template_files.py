@@ -4,6 +4,7 @@ import re
 import traceback
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -141,10 +142,12 @@ def _environment(directory: Path, locale: Locale) -> ImmutableSandboxedEnvironme
     # The templates are rendered without globals; the check must not find any either. No range means no endless loop.
     environment.globals.clear()
 
+    form_of = lru_cache(locale.plural_form)
+
     def plural(count: int, **forms: str) -> str:
-        form = forms.get(locale.plural_form(count)) or forms.get("other")
+        form = forms.get(form_of(count)) or forms.get("other")
         if form is None:
-            raise TemplateRuntimeError(f'plural has no form "{locale.plural_form(count)}" and no "other"')
+            raise TemplateRuntimeError(f'plural has no form "{form_of(count)}" and no "other"')
         return form
 
     environment.filters["plural"] = plural

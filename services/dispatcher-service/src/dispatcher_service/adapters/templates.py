@@ -25,11 +25,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What a kind's letters carry beside the text; the entry "*" is for the kinds that have none."""
+    """What letters carry beside the text; by kind, and under "*" for the kinds that have no entry."""
 
     senders: Mapping[str, str] = field(default_factory=dict)
     reply_to: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: The parts that the provider can carry: rendering the others would be most of the work of a letter.
+    parts: frozenset[str] = frozenset({"subject", "html"})
 
 
 class TemplateComposer:
@@ -45,9 +47,9 @@ class TemplateComposer:
         text = self._text(due)
         variables = variables_of(due.first_name, due.last_name, due.years, _for_kind(self._sending.links, due.kind, self._nothing))
         try:
-            subject = " ".join(render(text.subject, variables).split())
+            subject = " ".join(render(text.subject, variables).split()) if "subject" in self._sending.parts else ""
             body = render(text.txt, variables)
-            html = render(text.html, variables) if text.html else ""
+            html = render(text.html, variables) if text.html and "html" in self._sending.parts else ""
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
             raise CannotCompose("compose_failed", f"{type(error).__name__}: {error}") from error
         if not _fit_for_header(due.email):
