@@ -90,7 +90,7 @@ lint-go:
 	@echo "go vet: fine"
 
 ##@ Make it
-.PHONY: venv kafka gateway protos lock clean ready
+.PHONY: venv kafka gateway grpcurl protos lock clean ready
 venv: $(VENV) ## Make .venv from the hash-locked requirements
 
 kafka: $(KAFKA) ## Fetch Kafka's jars
@@ -98,6 +98,9 @@ kafka: $(KAFKA) ## Fetch Kafka's jars
 gateway: $(GATEWAY) ## Build the gateway
 
 ready: $(VENV) $(KAFKA) $(GATEWAY)
+
+grpcurl: $(VENV) ## Build grpcurl into .build; a minute, the first time
+	@GOBIN=$(CURDIR)/.build tools/go.sh -C tools install github.com/fullstorydev/grpcurl/cmd/grpcurl
 
 protos: $(VENV) ## Generate the code that is made from protos/
 	@tools/generate.sh
