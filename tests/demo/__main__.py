@@ -23,7 +23,7 @@ _DIRECTORY = PROJECT / ".run" / "demo"
 _LOCK = PROJECT / ".run" / "demo.lock"
 _RESULT = PROJECT / ".run" / "demo.json"
 _PROVIDER = ["--failure-share", "0.1", "--slow-share", "0.05", "--slow-seconds", "1.5", "--latency-seconds", "0.02"]
-_LEAD = timedelta(seconds=35)  # Enough to start the services and to create everybody before the first time comes.
+_LEAD = timedelta(seconds=25)  # Enough to start the services and to create everybody before the first time comes.
 
 console = Console()
 
@@ -75,9 +75,8 @@ def _play(mesh: Mesh, times: Times) -> Verdict:
     stats = provider.call("GET", "/stats")
     verdict = judge(greetings, last.messages, {letter["key"]: letter for letter in letters}, users=len(people), ended_at=last.taken_at)
     verdict.provider_calls, verdict.provider_failures = stats["calls"], stats["failures"]
-    console.print(board.zones_table(last, "In the end"))
     console.print(board.ahead_table((each for each in greetings if each.due_at > last.taken_at and not each.is_withdrawn), last.messages))
-    console.print(board.retries(letters, last.messages.values()), soft_wrap=True)
+    console.print(board.retries(letters), soft_wrap=True)
     return verdict
 
 

@@ -24,6 +24,7 @@ _COLUMN_OF = {
     "SUPPRESSED": "cancelled",
 }
 _LINES_BESIDE_ZONES = 9  # title, head, sums and rules
+_CALLS_IN_AN_ATTEMPT = 3
 _BETWEEN_LINES = timedelta(seconds=5)
 
 Counts = Counter[str]
@@ -36,7 +37,7 @@ def shown_live(console: Console, times: Times) -> Iterator[Show]:
     if not console.is_terminal:
         yield _as_lines(console, times)
         return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with Live(console=console, auto_refresh=False) as live:
         room = max(5, console.height - _LINES_BESIDE_ZONES)
         yield lambda snapshot: live.update(zones_table(snapshot, _countdown(snapshot, times), room), refresh=True)
 
@@ -57,25 +58,27 @@ def zones_table(snapshot: Snapshot, title: str, most_zones: int | None = None) -
 
 
 def ahead_table(greetings: Iterable[Greeting], messages: Mapping[str, Message]) -> Table:
-    """Greetings that are planned for later, as the API tells it: by local time and by instant."""
-    table = Table(title="Planned for later", title_justify="left")
-    for column in ("zone", "kind", "local time", "instant (UTC)"):
-        table.add_column(column)
-    for greeting in sorted(greetings, key=lambda greeting: greeting.due_at):
-        message = messages.get(greeting.message_id)
-        if message is not None:
+    """Greetings that are planned for later, as the API tells it: by instant and by local time."""
+    zones = defaultdict(list)
+    for greeting in greetings:
+        if message := messages.get(greeting.message_id):
             instant = datetime.fromisoformat(message["dueTime"])
             local = instant.astimezone(greeting.due_at.tzinfo)
-            table.add_row(message["timezone"], greeting.kind, f"{local:%Y-%m-%d %H:%M}", f"{instant:%Y-%m-%d %H:%M}")
+            zones[f"{instant:%Y-%m-%d %H:%M}", f"{local:%Y-%m-%d %H:%M}", greeting.kind].append(message["timezone"])
+    table = Table(title="Planned for later", title_justify="left", show_lines=True)
+    for column in ("instant (UTC)", "local time", "kind", "zones"):
+        table.add_column(column)
+    for when, names in sorted(zones.items()):
+        table.add_row(*when, ", ".join(sorted(names)))
     return table
 
 
-def retries(letters: Iterable[Mapping[str, Any]], messages: Iterable[Message]) -> str:
+def retries(letters: Iterable[Mapping[str, Any]]) -> str:
     """How the provider's failures were made up for."""
     calls = Counter(letter["calls"] for letter in letters)
-    planned_again = sum(message["attemptCount"] > 0 for message in messages)
     by_calls = ", ".join(f"{number} took {'one call' if count == 1 else f'{count} calls'}" for count, number in sorted(calls.items()))
-    return f"Of the greetings {by_calls}; {planned_again} were planned again after three failed calls."
+    planned_again = sum(number for count, number in calls.items() if count > _CALLS_IN_AN_ATTEMPT)
+    return f"Of the greetings {by_calls}; {planned_again} failed {_CALLS_IN_AN_ATTEMPT} times in a row and were planned again."
 
 
 def _as_lines(console: Console, times: Times) -> Show:
