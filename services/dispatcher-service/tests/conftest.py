@@ -19,6 +19,7 @@ from dispatcher_service.domain import Due, Letter, Result
 from dispatcher_service.gate import Gate, Timing
 from dispatcher_service.ports import Composer, Provider, RateLimit
 from dispatcher_service.service import Dispatcher
+from dispatcher_service.slots import Slots
 from servicekit.breaker import Breaker
 from servicekit.clock import SystemClock
 from servicekit.runtime import Backoff
@@ -131,7 +132,7 @@ class Rig:
         self.clock = SystemClock()
         self.provider = provider or ScriptedProvider()
         self.breaker = breaker or Breaker("rig", failures_to_open=1000)
-        self.gate = Gate(rate_limit or Unlimited(), self.breaker, self.clock, timing, concurrency)
+        self.gate = Gate(rate_limit or Unlimited(), self.breaker, self.clock, timing, Slots(concurrency))
         courier = Courier(
             composer or PlainComposer(),
             self.provider,

@@ -19,6 +19,7 @@ from dispatcher_service.ports import RateLimit as RateLimitPort
 from dispatcher_service.service import Dispatcher
 from dispatcher_service.servicer import DispatcherServicer
 from dispatcher_service.settings import DispatcherSettings
+from dispatcher_service.slots import Slots
 from heyday.dispatcher.v1 import dispatcher_service_pb2 as pb
 from heyday.dispatcher.v1 import dispatcher_service_pb2_grpc as pb_grpc
 from occasions.registry import discover
@@ -42,8 +43,10 @@ def build(settings: DispatcherSettings, readiness: Readiness) -> Sequence[Compon
     rate_limit, closings = rate_limit_of(settings, clock)
     provider = provider_of(settings, clock)
     breaker = Breaker(provider.name, failures_to_open=settings.breaker_failures, open_seconds=settings.breaker_open_seconds)
-    gate = Gate(rate_limit, breaker, clock, _timing(settings), settings.concurrency)
+    slots = Slots(settings.concurrency)
     metrics.CALLS_LIMIT.set(settings.concurrency)
+    metrics.CALLS_IN_FLIGHT.set_function(lambda: slots.taken)
+    gate = Gate(rate_limit, breaker, clock, _timing(settings), slots)
     courier = Courier(composer, provider, breaker, gate, clock, _tries(settings))
     dispatcher = Dispatcher(courier, gate, settings.group_milliseconds / 1000)
     servicer = DispatcherServicer(dispatcher, clock, settings.default_deadline_seconds)

@@ -119,11 +119,7 @@ class Courier:
         record.dispatched_at = self._clock.now()
         started = self._clock.monotonic()
         await failpoint.reach("dispatcher.before_send")
-        metrics.CALLS_IN_FLIGHT.inc()
-        try:
-            answer = await self._provider.send(letter, self._gate.call_seconds(deadline))
-        finally:
-            metrics.CALLS_IN_FLIGHT.dec()
+        answer = await self._provider.send(letter, self._gate.call_seconds(deadline))
         await failpoint.reach("dispatcher.after_send")
         record.responded_at = self._clock.now()
         self._call_seconds.observe(self._clock.monotonic() - started)

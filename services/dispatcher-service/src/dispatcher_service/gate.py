@@ -23,12 +23,12 @@ class Timing:
 class Gate:
     """Says whether a call may be made now: time, shutdown, the provider's own wishes, the breaker and the shared rate limit."""
 
-    def __init__(self, rate_limit: RateLimit, breaker: Breaker, clock: Clock, timing: Timing, concurrency: int) -> None:
+    def __init__(self, rate_limit: RateLimit, breaker: Breaker, clock: Clock, timing: Timing, slots: Slots) -> None:
         self._rate_limit = rate_limit
         self._breaker = breaker
         self._clock = clock
         self._timing = timing
-        self._slots = Slots(concurrency)
+        self._slots = slots
         self._stopping = asyncio.Event()
         self._paused_until = 0.0
 

@@ -81,9 +81,8 @@ def _result(result: Result) -> pb.DispatchResult:
 def _timestamp(instant: datetime | None) -> Timestamp | None:
     if instant is None:
         return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(instant)
-    return timestamp
+    # Twice as fast as FromDatetime, and there are two for each message.
+    return Timestamp(seconds=int(instant.timestamp()), nanos=instant.microsecond * 1000)
 
 
 def _duration(seconds: float) -> Duration | None:

@@ -10,8 +10,12 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = self._free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def taken(self) -> int:
+        return self._count - self._free
 
     async def take(self, longest_wait_seconds: float) -> bool:
         """Whether a slot came in time."""

@@ -10,6 +10,7 @@ from dispatcher_service.slots import Slots
 async def test_as_many_as_there_are_slots() -> None:
     slots = Slots(2)
     assert [await slots.take(0) for _ in range(3)] == [True, True, False]
+    assert slots.taken == 2
 
 
 async def test_a_slot_given_back_goes_to_the_one_who_waits_longest() -> None:
