@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 generated="libs/contracts/src/heyday services/gateway/gen services/gateway/internal/openapi/generated"
 
+[ -x .build/tools/protoc-gen-go ] || echo "Building the generators for Go; the first time this takes a minute or two."
 GOBIN=$root/.build/tools tools/go.sh -C tools install \
     google.golang.org/protobuf/cmd/protoc-gen-go \
     google.golang.org/grpc/cmd/protoc-gen-go-grpc \

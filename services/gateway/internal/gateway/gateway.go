@@ -69,7 +69,7 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 		}
 	}
 	calls := &api{settings: settings, routes: routes, rate: limit.NewRate(settings.ratesPerMinute(), time.Now), metrics: g.metrics}
-	g.public = g.publicHandler(calls.handler(mux))
+	g.public = g.publicHandler(calls, mux)
 	g.internal = g.internalHandler()
 	return g, nil
 }
@@ -83,17 +83,17 @@ func (g *Gateway) Close() error {
 	return errors.Join(failed...)
 }
 
-func (g *Gateway) publicHandler(calls http.Handler) http.Handler {
+func (g *Gateway) publicHandler(calls *api, mux http.Handler) http.Handler {
 	paths := http.NewServeMux()
 	paths.HandleFunc("GET /health", g.health.serveReady)
 	paths.HandleFunc("GET /health/live", g.health.serveLive)
 	paths.HandleFunc("GET /health/ready", g.health.serveReady)
-	paths.HandleFunc("GET /openapi.json", openapi.ServeDocument)
+	paths.Handle("GET /openapi.json", calls.limited(http.HandlerFunc(openapi.ServeDocument)))
 	if g.settings.DocsEnabled {
-		paths.Handle("GET /docs/", openapi.Page("/docs/"))
+		paths.Handle("GET /docs/", calls.limited(openapi.Page("/docs/")))
 		paths.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
 	}
-	paths.Handle("/", calls)
+	paths.Handle("/", calls.handler(mux))
 	inner := headersWithin(g.settings.MaxHeaderBytes, shared(g.settings.CORSAllowedOrigins, compressed(paths)))
 	return identified(observed(secured(inner), g.metrics, g.log))
 }

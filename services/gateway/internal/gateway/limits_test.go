@@ -27,8 +27,10 @@ func TestTheDefaultLimitIsAHundredAMinute(t *testing.T) {
 	if got.code != 429 || got.problem(t).Code != 8 || wait != 1 {
 		t.Errorf("%d, wait %d: %s", got.code, wait, got.body)
 	}
-	if got := client.do("GET", "/no/such/path", ""); got.code != 429 {
-		t.Errorf("guessing paths is free: %d", got.code)
+	for _, path := range []string{"/no/such/path", "/openapi.json", "/docs/"} {
+		if got := client.do("GET", path, ""); got.code != 429 {
+			t.Errorf("%s is free: %d", path, got.code)
+		}
 	}
 	if got := client.do("DELETE", "/api/v1/users/1", ""); got.code != 200 {
 		t.Errorf("reads use up the limit of writes: %d", got.code)
