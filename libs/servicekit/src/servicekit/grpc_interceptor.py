@@ -3,8 +3,8 @@
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -13,6 +13,7 @@ import structlog
 
 from servicekit import grpc_context
 from servicekit.clock import monotonic, perf_counter
+from servicekit.errors import ResourceExhausted
 from servicekit.grpc_context import RequestContext
 from servicekit.grpc_metrics import MethodMetrics, kind_of
 from servicekit.grpc_status import InternalError, abort, as_domain_error, to_status
@@ -32,7 +33,8 @@ Around = Callable[[Any], AbstractAsyncContextManager[None]]
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Goes around each call of each method but health and reflection."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_calls: int) -> None:
+        self._calls = _Calls(most_calls)
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
@@ -42,13 +44,35 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or method.startswith(_UNWATCHED):
             return handler
-        return self._wrapped.setdefault(method, _wrap(handler, _Call(method, kind_of(handler)).around))
+        return self._wrapped.setdefault(method, _wrap(handler, _Method(method, kind_of(handler), self._calls).around))
 
 
-class _Call:
+class _Calls:
+    """The calls of all methods that are being served.
+
+    gRPC's own limit would refuse health checks too, and so have a busy server killed.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        if self._now >= self._most:
+            raise ResourceExhausted("This server is at its limit of concurrent calls: try again shortly.")
+        self._now += 1
+        try:
+            yield
+        finally:
+            self._now -= 1
+
+
+class _Method:
     """One method, and what goes around its calls."""
 
-    def __init__(self, path: str, kind: str) -> None:
+    def __init__(self, path: str, kind: str, calls: _Calls) -> None:
+        self._calls = calls
         _, self.service, method = path.split("/", 2)
         self.path = path
         self.metrics = MethodMetrics(kind, self.service, method)
@@ -61,7 +85,8 @@ class _Call:
         self.metrics.begin()
         with grpc_context.serving(request), structlog.contextvars.bound_contextvars(request_id=request.request_id):
             try:
-                yield
+                with self._calls.one_more():
+                    yield
                 code = _code_set_by(context)
             except grpc.aio.AbortError:
                 code = _code_set_by(context)

@@ -30,7 +30,8 @@ class GrpcServer:
 
     `reflected` are full names of services shown by reflection (`DESCRIPTOR.services_by_name["Foo"].full_name`). Health answers for the
     service names `liveness` (the process serves) and `readiness` and "" (all its parts are ready). A DomainError becomes its status with
-    google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its trace id.
+    google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its trace id. Servicers'
+    streaming methods are async generators.
     """
 
     name = "grpc-server"
@@ -57,9 +58,8 @@ class GrpcServer:
 
     async def start(self) -> None:
         self._server = grpc.aio.server(
-            interceptors=[*_tracing(self._settings), CallInterceptor(), *self._interceptors],
+            interceptors=[*_tracing(self._settings), CallInterceptor(self._settings.grpc_max_concurrent_calls), *self._interceptors],
             options=_options(self._settings),
-            maximum_concurrent_rpcs=self._settings.grpc_max_concurrent_calls,
         )
         for register in (*self._registrations, self._register_health):
             register(self._server)
@@ -92,8 +92,9 @@ class GrpcServer:
 
     async def _follow_readiness(self) -> None:
         while True:
-            await self._readiness.changed()
+            changed = self._readiness.next_change()
             await self._tell_readiness()
+            await changed.wait()
 
     async def _tell_readiness(self) -> None:
         answer = health_pb2.HealthCheckResponse

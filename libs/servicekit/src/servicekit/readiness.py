@@ -39,9 +39,9 @@ class Readiness:
         """The parts that are not ready, sorted."""
         return sorted(name for name, ready in self._parts.items() if not ready)
 
-    async def changed(self) -> None:
-        """Return at the next change."""
-        await self._changed.wait()
+    def next_change(self) -> asyncio.Event:
+        """An event that is set at the next change. Take it before you look, and no change is missed."""
+        return self._changed
 
     def _wake(self) -> None:
         self._changed.set()

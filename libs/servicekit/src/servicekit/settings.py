@@ -3,6 +3,7 @@
 A field `database_url` is read from `DATABASE_URL`, or from a file of that name (either case) in the directory `SECRETS_DIR`. Maps are JSON.
 """
 
+import math
 import os
 import socket
 import sys
@@ -10,9 +11,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 from pydantic_settings.sources.utils import parse_env_vars
@@ -22,6 +23,9 @@ from servicekit import failpoint
 EXIT_CODE_OF_BAD_SETTINGS = 2
 
 S = TypeVar("S", bound="ServiceSettings")
+#: A transaction that waits for Kafka also reads and writes; the outbox relay counts on this room.
+ROOM_IN_A_TRANSACTION_SECONDS = 10.0
+
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -143,12 +147,30 @@ class KafkaSettings(BaseSettings):
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         default="SCRAM-SHA-512", description="How this client proves who it is."
     )
-    kafka_sasl_username: str = Field(default="", description="Name for SASL.")
-    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for SASL.")
+    kafka_sasl_username: str = Field(default="", validate_default=True, description="Name for SASL.")
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), validate_default=True, description="Password for SASL.")
     kafka_linger_milliseconds: float = Field(default=5, ge=0, description="Wait for more records before a batch is sent.")
     kafka_acknowledgement_timeout_seconds: Seconds = Field(default=10, description="Longest wait for a broker's acknowledgement.")
     kafka_session_timeout_seconds: Seconds = Field(default=6, description="Silence after which a consumer's partitions go to others.")
     kafka_fetch_wait_milliseconds: int = Field(default=500, ge=1, description="Longest a broker holds back an empty answer.")
+
+    @field_validator("kafka_sasl_username", "kafka_sasl_password")
+    @classmethod
+    def _need_credentials_for_sasl(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        protocol = info.data.get("kafka_security_protocol", "")
+        if protocol.startswith("SASL") and not len(value):
+            raise ValueError(f"is needed where KAFKA_SECURITY_PROTOCOL is {protocol}")
+        return value
+
+    @model_validator(mode="after")
+    def _nest_timeouts(self) -> Self:
+        idle: float = getattr(self, "database_idle_in_transaction_seconds", math.inf)  # of PostgresSettings, where a service has both
+        if self.kafka_acknowledgement_timeout_seconds + ROOM_IN_A_TRANSACTION_SECONDS > idle:
+            raise ValueError(
+                f"KAFKA_ACKNOWLEDGEMENT_TIMEOUT_SECONDS must stay {ROOM_IN_A_TRANSACTION_SECONDS:g} below"
+                " DATABASE_IDLE_IN_TRANSACTION_SECONDS."
+            )
+        return self
 
 
 class RedisSettings(BaseSettings):

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Collection
 
 import pytest
 
+from backing.kafka import Kafka
 from backing.pytest_plugin import CreateTopic
+from backing.server import start
 from servicekit.kafka import KafkaConsumer, KafkaProducer, KafkaUnavailable, OffsetTracker, Partition, Record, RecordRefused
 from servicekit.settings import KafkaSettings
 from servicekit.testing import wait_until
@@ -139,3 +141,29 @@ async def test_a_caller_that_gives_up_leaves_the_producer_working(kafka_topic: C
     await asyncio.sleep(0)
     giving_up.cancel()
     await producer.produce(_records(topic, 10))
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_time_and_no_record(
+    kafka_server: Kafka, kafka_settings: KafkaSettings, kafka_topic: CreateTopic, producer: KafkaProducer
+) -> None:
+    topic = kafka_topic("killed")
+    read: set[bytes] = set()
+    consumer = KafkaConsumer(kafka_settings, group=topic, topics=[topic])
+    await consumer.start()
+
+    async def consume() -> None:
+        async for batch in consumer.batches():
+            read.update(record.value for record in batch)
+
+    consuming = asyncio.create_task(consume())
+    await producer.produce(_records(topic, 100))
+    kafka_server.process.kill()
+    waiting = asyncio.create_task(producer.produce([Record(topic, b"key", b"in between")]))
+    await asyncio.to_thread(start, kafka_server)
+    try:
+        await waiting
+    except KafkaUnavailable:
+        await producer.produce([Record(topic, b"key", b"in between")])
+    await wait_until(lambda: len(read) == 101, timeout_seconds=60, what="all records")
+    await consumer.stop()
+    await consuming

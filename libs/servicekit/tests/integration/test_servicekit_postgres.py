@@ -108,12 +108,14 @@ async def test_a_connection_that_is_cut_is_unavailable_and_the_next_one_works(en
     await ping(engine)
 
 
-async def test_a_full_pool_is_unavailable_within_its_time(database: CreateDatabase) -> None:
+async def test_a_full_pool_is_unavailable_within_its_time_and_still_ready(database: CreateDatabase) -> None:
     url = database("servicekit", migrate=None).url
     engine = create_engine(_settings(url, database_pool_size=1, database_pool_overflow=0, database_pool_timeout_seconds=0.1), "full")
     async with transaction(engine):
         with pytest.raises(Unavailable):
-            await ping(engine)
+            async with transaction(engine) as second:
+                await database_now(second)
+        await ping(engine)  # busy is not unready
     await engine.dispose()
 
 

@@ -239,6 +239,29 @@ async def _not(answer: Any) -> bool:
     return not await answer
 
 
+async def test_a_server_at_its_limit_refuses_calls_but_not_health_checks() -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def behave(request: bytes, context: Any) -> bytes:
+        entered.set()
+        await leave.wait()
+        return b"finished"
+
+    server = _server(_register(Busy=behave), grpc_max_concurrent_calls=1)
+    await server.start()
+    async with channel(f"127.0.0.1:{server.port}") as client:
+        call = _method(client, "/test.Echo/Busy")
+        in_flight = asyncio.ensure_future(call(b""))
+        await entered.wait()
+        with pytest.raises(grpc.aio.AioRpcError, match="at its limit of concurrent calls"):
+            await call(b"")
+        await health_pb2_grpc.HealthStub(client).Check(health_pb2.HealthCheckRequest(service="liveness"))
+        leave.set()
+        assert await in_flight == b"finished"
+        assert await call(b"") == b"finished"
+    await server.stop()
+
+
 async def test_a_stop_finishes_what_is_in_flight_and_takes_no_more() -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 

@@ -59,6 +59,18 @@ def test_an_unknown_failpoint_action_is_a_mistake() -> None:
     assert mistake.startswith("FAILPOINTS knows the actions kill, raise, pause:SECONDS and sleep:SECONDS")
 
 
+def test_sasl_needs_credentials() -> None:
+    assert _mistakes({**ADDRESSES, "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}) == [
+        "KAFKA_SASL_USERNAME is needed where KAFKA_SECURITY_PROTOCOL is SASL_SSL.",
+        "KAFKA_SASL_PASSWORD is needed where KAFKA_SECURITY_PROTOCOL is SASL_SSL.",
+    ]
+
+
+def test_an_acknowledgement_must_fit_into_a_transaction() -> None:
+    [mistake] = _mistakes({**ADDRESSES, "KAFKA_ACKNOWLEDGEMENT_TIMEOUT_SECONDS": "11"})
+    assert mistake == "KAFKA_ACKNOWLEDGEMENT_TIMEOUT_SECONDS must stay 10 below DATABASE_IDLE_IN_TRANSACTION_SECONDS."
+
+
 def test_secrets_may_lie_in_a_directory_and_the_environment_wins(tmp_path: Path) -> None:
     (tmp_path / "database_url").write_text("postgresql://from-file")
     (tmp_path / "redis_url").write_text("redis://from-file")

@@ -18,6 +18,8 @@ def client_config(settings: KafkaSettings) -> dict[str, Any]:
         "topic.metadata.refresh.interval.ms": 60_000,
         "reconnect.backoff.max.ms": 2_000,
         "socket.keepalive.enable": True,
+        # librdkafka writes to stderr what it also tells `error_cb`, which logs it as JSON.
+        "log_level": 2,
     }
     return config | _tls(settings) | _sasl(settings)
 

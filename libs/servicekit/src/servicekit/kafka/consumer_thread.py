@@ -23,6 +23,7 @@ T = TypeVar("T")
 COMMAND_WAIT_SECONDS = 0.02
 #: A little above the bound of the hook itself, so that its own time-out is what ends it.
 REBALANCE_SECONDS = 5.5
+PREFETCHED_KILOBYTES = 16_384
 #: Below the queue's bound, fetching resumes here: pausing throws away what librdkafka has prefetched, so it should be rare.
 LOW_WATER_SHARE = 0.5
 
@@ -224,6 +225,7 @@ class ConsumerThread(threading.Thread):
             "enable.auto.commit": True,
             "auto.commit.interval.ms": 1000,
             "enable.auto.offset.store": False,
+            "queued.max.messages.kbytes": PREFETCHED_KILOBYTES,
             "fetch.wait.max.ms": self._settings.kafka_fetch_wait_milliseconds,
             "error_cb": lambda error: log_error(self.name, error),
         }

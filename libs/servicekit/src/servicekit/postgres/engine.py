@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from servicekit.postgres.metrics import Statements, measure
+from servicekit.postgres.metrics import Statements, is_full, measure
 from servicekit.postgres.transactions import transaction
 from servicekit.settings import PostgresSettings
 
@@ -40,7 +40,12 @@ async def database_now(connection: AsyncConnection, offset_seconds: float = 0) -
 
 
 async def ping(engine: AsyncEngine) -> None:
-    """One round trip; raises Unavailable. For `runtime.probe`."""
+    """One round trip; raises Unavailable. For `runtime.probe`.
+
+    Where every connection is lent out it returns without one: a busy process is not an unready one, and a dead server fails those soon.
+    """
+    if is_full(engine):
+        return
     async with transaction(engine) as connection:
         await connection.execute(_NOW)
 

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from psycopg import AsyncConnection as PsycopgConnection
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from servicekit.clock import perf_counter
@@ -48,10 +49,24 @@ def statements_of(connection: PsycopgConnection[Any]) -> Statements:
 
 def measure(engine: Engine, statements: Statements, database: str) -> None:
     _measure_statements(engine, statements)
-    pool = engine.pool
-    if isinstance(pool, QueuePool):
-        POOL_IN_USE.labels(database).set_function(pool.checkedout)
-        POOL_LIMIT.labels(database).set(pool.size() + pool._max_overflow)
+    pool = _queue_pool(engine)
+    POOL_IN_USE.labels(database).set_function(pool.checkedout)
+    POOL_LIMIT.labels(database).set(_limit(pool))
+
+
+def is_full(engine: AsyncEngine) -> bool:
+    """Whether every connection the pool may open is lent out."""
+    pool = _queue_pool(engine.sync_engine)
+    return pool.checkedout() >= _limit(pool)
+
+
+def _queue_pool(engine: Engine) -> QueuePool:
+    assert isinstance(engine.pool, QueuePool)
+    return engine.pool
+
+
+def _limit(pool: QueuePool) -> int:
+    return pool.size() + pool._max_overflow
 
 
 def _measure_statements(engine: Engine, statements: Statements) -> None:
