@@ -7,11 +7,12 @@ from hashlib import sha256
 from uuid import UUID
 
 from occasions import zones
-from occasions.civil import CivilDate, InvalidDate
+from occasions.civil import CivilDate
 from occasions.occasion import Occasion
 from servicekit.errors import FieldViolation, InvalidArgument
 from user_service import text
-from user_service.profile import DATES, occasion
+from user_service.profile import DATES, LONGEST_EXTERNAL_ID, occasion
+from user_service.review import Review
 from user_service.text import Mistake
 
 _FINGERPRINT_BYTES = 8
@@ -52,21 +53,17 @@ class Wanted:
 
     def check(self, kinds: Mapping[str, Occasion]) -> UserFilter:
         """Return the filter; raises InvalidArgument with every violation."""
-        violations: list[FieldViolation] = []
-        checked: dict[str, str] = {}
-        rules = {"timezone": self._timezone, "occasionDay": self._day, "email": self._email, "externalId": self._external_id}
-        for field, rule in rules.items():
-            try:
-                checked[field] = rule()
-            except (Mistake, InvalidDate, zones.InvalidZone) as mistake:
-                violations.append(FieldViolation(field, text.sentence(str(mistake))))
-        try:
-            dates = self._dates(kinds)
-        except Mistake as mistake:
-            violations.append(FieldViolation("occasion", text.sentence(str(mistake))))
-        if violations:
-            raise InvalidArgument(violations)
-        return UserFilter(checked["timezone"], checked["occasionDay"], dates, checked["email"], checked["externalId"], self.show_deleted)
+        review = Review()
+        wanted = UserFilter(
+            timezone=review("timezone", "", self._timezone),
+            day=review("occasionDay", "", self._day),
+            dates=review("occasion", DATES, lambda: self._dates(kinds)),
+            email_key=review("email", "", self._email),
+            external_id=review("externalId", "", self._external_id),
+            show_deleted=self.show_deleted,
+        )
+        review.finish()
+        return wanted
 
     def _timezone(self) -> str:
         return zones.normalise(self.timezone) if self.timezone else ""
@@ -90,7 +87,7 @@ class Wanted:
         return text.email_key(text.optional("email", self.email, text.LONGEST_EMAIL))
 
     def _external_id(self) -> str:
-        return text.optional("external id", self.external_id, 128)
+        return text.optional("external id", self.external_id, LONGEST_EXTERNAL_ID)
 
 
 def dates_of(kind: Occasion) -> tuple[str, ...]:

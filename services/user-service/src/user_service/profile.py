@@ -1,23 +1,23 @@
 """What is known about a person, and the rules each field has to keep."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from difflib import get_close_matches
-from typing import TypeVar
+from functools import partial
 
 from occasions import zones
 from occasions.calendar import local_date_at
-from occasions.civil import CivilDate, InvalidDate, LeapDayRule
+from occasions.civil import CivilDate, LeapDayRule
 from occasions.occasion import Occasion
-from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.errors import FieldViolation
 from user_service import text
+from user_service.review import Review
 from user_service.text import Mistake
-
-T = TypeVar("T")
 
 LONGEST_NAME = 100
 LONGEST_EXTERNAL_ID = 128
+MOST_SUPPRESSED = 100
 DATES = ("birthday", "anniversary")
 DEFAULT_LOCALE = "en"
 # Where the day is furthest ahead: what lies in the future even there does so for a person whose zone we could not read.
@@ -86,7 +86,7 @@ def check(draft: Draft, kinds: Mapping[str, Occasion], now: datetime, *, kept_oc
 
     `kept_occasions` are suppressed already: they pass even if their kind is gone. Raises InvalidArgument with every violation.
     """
-    review = _Review()
+    review = Review()
     profile = Profile(
         external_id=review("externalId", "", lambda: text.optional("external id", draft.external_id, LONGEST_EXTERNAL_ID)),
         first_name=review("firstName", "", lambda: text.required("first name", draft.first_name, LONGEST_NAME)),
@@ -100,30 +100,9 @@ def check(draft: Draft, kinds: Mapping[str, Occasion], now: datetime, *, kept_oc
         suppressed_occasions=_suppressed(review, draft.suppressed_occasions, {*kinds, *kept_occasions}),
     )
     review.add(_future_dates(profile, now))
-    review.add(FieldViolation(o.field, f"{text.sentence(o.sentence)}") for kind in kinds.values() for o in kind.objections(profile.dates))
+    review.add(FieldViolation(o.field, text.sentence(o.sentence)) for kind in kinds.values() for o in kind.objections(profile.dates))
     review.finish()
     return profile
-
-
-class _Review:
-    """Collects the mistakes of all fields, so that a caller learns of them at once."""
-
-    def __init__(self) -> None:
-        self._violations: list[FieldViolation] = []
-
-    def __call__(self, field: str, fallback: T, rule: Callable[[], T]) -> T:
-        try:
-            return rule()
-        except (Mistake, InvalidDate, zones.InvalidZone) as mistake:
-            self._violations.append(FieldViolation(field, text.sentence(str(mistake))))
-            return fallback
-
-    def add(self, violations: Iterable[FieldViolation]) -> None:
-        self._violations.extend(violations)
-
-    def finish(self) -> None:
-        if self._violations:
-            raise InvalidArgument(self._violations)
 
 
 def _zone(name: str) -> str:
@@ -141,12 +120,15 @@ def _leap_day_rule(name: str) -> LeapDayRule:
         raise Mistake(f"the leap day rule is one of {', '.join(LeapDayRule)}") from None
 
 
-def _suppressed(review: _Review, names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
-    checked = [
-        review(f"suppressedOccasions[{place}]", "", lambda name=name: occasion(name, known))  # type: ignore[misc]
-        for place, name in enumerate(names)
-    ]
+def _suppressed(review: Review, names: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    if len(names) > MOST_SUPPRESSED:
+        return review("suppressedOccasions", (), partial(_too_many, len(names)))
+    checked = [review(f"suppressedOccasions[{place}]", "", partial(occasion, name, known)) for place, name in enumerate(names)]
     return tuple(sorted(set(checked)))
+
+
+def _too_many(count: int) -> tuple[str, ...]:
+    raise Mistake(f"there are {count} suppressed occasions: at most {MOST_SUPPRESSED} are allowed")
 
 
 def occasion(name: str, known: Collection[str]) -> str:

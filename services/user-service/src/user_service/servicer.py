@@ -21,6 +21,7 @@ IDEMPOTENCY_KEY = "idempotency-key"
 LONGEST_REQUEST_ID = 128
 DEFAULT_PAGE_USERS = 50
 MOST_PAGE_USERS = 1000
+MOST_UNKNOWN_NAMED = 10
 
 _USER_FIELDS = {field.name: field.json_name for field in user_pb2.User.DESCRIPTOR.fields}
 
@@ -153,7 +154,7 @@ def _named(mask: FieldMask, user: user_pb2.User) -> frozenset[str]:
         return FIELDS
     unknown = [path for path in paths if path not in _USER_FIELDS]
     if unknown:
-        raise InvalidArgument([FieldViolation("updateMask", _unknown_field(path)) for path in unknown])
+        raise InvalidArgument([FieldViolation("updateMask", _unknown_field(path)) for path in unknown[:MOST_UNKNOWN_NAMED]])
     return FIELDS.intersection(paths)
 
 

@@ -29,8 +29,8 @@ def required(what: str, written: str, longest: int) -> str:
 def optional(what: str, written: str, longest: int) -> str:
     """Like `required`, and may be empty."""
     tidy = normalize("NFC", written).strip()
+    _refuse_length(what, tidy, longest)  # first, so that a megabyte is not searched
     _refuse_controls(what, tidy)
-    _refuse_length(what, tidy, longest)
     return tidy
 
 
@@ -39,8 +39,8 @@ def email(written: str) -> str:
     tidy = written.strip()
     if not tidy:
         raise Mistake("the email is missing")
-    _refuse_controls("email", tidy)
     _refuse_length("email", tidy, LONGEST_EMAIL)
+    _refuse_controls("email", tidy)
     try:
         address = validate_email(tidy, check_deliverability=False)
     except EmailNotValidError as error:

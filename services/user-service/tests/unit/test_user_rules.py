@@ -2,6 +2,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from occasions import registry
 from servicekit.errors import InvalidArgument
@@ -20,6 +22,13 @@ REFUSED = {
     "last name empty": ("last_name", "", "lastName", "The last name is missing."),
     "first name too long": ("first_name", "x" * 101, "firstName", "The first name has 101 characters: at most 100 are allowed."),
     "last name too long": ("last_name", "ß" * 200, "lastName", "The last name has 200 characters: at most 100 are allowed."),
+    "a megabyte": ("last_name", "\0" * 1_000_000, "lastName", "The last name has 1000000 characters: at most 100 are allowed."),
+    "too many occasions": (
+        "suppressed_occasions",
+        ("birthday",) * 101,
+        "suppressedOccasions",
+        "There are 101 suppressed occasions: at most 100 are allowed.",
+    ),
     "null byte": ("first_name", "A\0da", "firstName", "The first name contains a null byte: remove it."),
     "control character": ("last_name", "Love\x1blace", "lastName", "The last name contains the control character U+001B: remove it."),
     "line separator": ("last_name", "Love\u2028lace", "lastName", "The last name contains the control character U+2028: remove it."),
@@ -182,3 +191,30 @@ def test_a_profile_says_itself_again(draft: MakeDraft) -> None:
 def test_the_message_of_the_whole_names_every_mistake(draft: MakeDraft) -> None:
     with pytest.raises(InvalidArgument, match=r"The first name is missing\. The email is missing\."):
         check(draft(first_name="", email=""), KINDS, NOON)
+
+
+drafts = st.builds(
+    Draft,
+    external_id=st.text(max_size=140),
+    first_name=st.text(max_size=110),
+    last_name=st.text(max_size=110),
+    email=st.text(max_size=20) | st.emails(),
+    timezone=st.sampled_from(["Europe/Oslo", "US/Eastern", "UTC"]) | st.text(max_size=20),
+    birthday=st.dates().map(str) | st.text(max_size=12),
+    anniversary=st.dates().map("--{0:%m-%d}".format) | st.text(max_size=12),
+    leap_day_rule=st.sampled_from(["", "MAR_1", "mar_1"]),
+    locale=st.from_regex(r"[a-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?", fullmatch=True) | st.text(max_size=10),
+    suppressed_occasions=st.lists(st.sampled_from(["birthday", "anniversary", "x"]), max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(drafts)
+def test_whatever_is_said_is_kept_in_a_form_that_stays_or_is_refused_in_sentences(said: Draft) -> None:
+    try:
+        profile = check(said, KINDS, NOON)
+    except InvalidArgument as refused:
+        odd: list[object] = [v for v in refused.violations if not v.field or v.description[0] in " :" or v.description[-1] not in ".?"]
+    else:
+        odd = [] if check(profile.draft(), KINDS, NOON) == profile else [profile]
+    assert not odd

@@ -244,3 +244,19 @@ async def test_without_the_store_calls_are_unavailable(stub: Stub, store: Memory
     for call in (create(stub, ada()), stub.ListUsers(user_service_pb2.ListUsersRequest())):
         code, message, _ = await refusal(call)
         assert (code, message) == ("UNAVAILABLE", "A part that is needed does not answer: try again shortly.")
+
+
+async def test_what_is_refused_is_not_logged_with_the_person(
+    stub: Stub, ada: Callable[..., user_pb2.User], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await create(stub, ada())
+    for bad in (ada(), ada(birthday="2090-01-01"), ada(first_name="Lovelace\0"), ada(email="ada@example")):
+        await refusal(create(stub, bad))
+    logged = "".join(capsys.readouterr())
+    assert not [said for said in ("Ada", "Lovelace", "ada@", "1990-12-10", "2090") if said in logged]
+
+
+async def test_of_a_thousand_unknown_fields_some_are_named(stub: Stub, ada: Callable[..., user_pb2.User]) -> None:
+    user = await create(stub, ada())
+    _, _, violations = await refusal(update(stub, ada(id=user.id), *(f"field_{number}" for number in range(1000))))
+    assert len(violations) == 10

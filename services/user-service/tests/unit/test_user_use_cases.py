@@ -1,6 +1,7 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 
 from servicekit.errors import InvalidArgument, Unavailable
 from user_service.adapters.memory import MemoryUserCache, MemoryUserStore
-from user_service.domain import EmailTaken, ExternalIdTaken, RequestIdReused, StaleVersion, UserNotFound
+from user_service.domain import EmailTaken, ExternalIdTaken, RequestIdReused, StaleVersion, User, UserNotFound
 from user_service.profile import Draft
 from user_service.service import UserService
 
@@ -262,3 +263,26 @@ async def test_each_commit_wakes_the_relay(store: MemoryUserStore, cache: Memory
     await service.update(user.id, draft(), ["email"])
     await service.delete(user.id)
     assert len(woken) == 2
+
+
+class CountingStore(MemoryUserStore):
+    reads = 0
+
+    async def get(self, user_id: UUID) -> User:
+        self.reads += 1
+        return await super().get(user_id)
+
+
+async def test_a_mix_of_many_reads_and_some_changes_asks_the_store_at_most_half_as_often(
+    cache: MemoryUserCache, clock: Any, ids: Iterator[UUID], draft: MakeDraft
+) -> None:
+    store, chance = CountingStore(clock), Random(7)
+    service = UserService(store, cache, clock, {}, new_id=lambda: next(ids), committed=lambda: None)
+    await service.learn_generation()
+    users = [await service.create(draft(email=f"{number}@example.com")) for number in range(50)]
+    for number in range(1000):
+        user = chance.choice(users)
+        await service.get(user.id)
+        if number % 5 == 0:
+            await service.update(user.id, draft(first_name=f"Ada {number}"), ["first_name"])
+    assert store.reads <= 500
