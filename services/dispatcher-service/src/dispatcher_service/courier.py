@@ -31,11 +31,14 @@ class ProviderFailing(Exception):
         self.answer = answer
 
 
+_NOT_CALLED = Answer(Verdict.NOT_TRIED)
+
+
 @dataclass(slots=True)
 class _Record:
     """What is known of one message so far."""
 
-    answer: Answer
+    answer: Answer = _NOT_CALLED
     calls: int = 0
     unsure: bool = False
     dispatched_at: datetime | None = None
@@ -62,42 +65,28 @@ class Courier:
         except CannotCompose as error:
             detail = without_personal_data(error.detail, due.first_name, due.last_name)
             return Result(due.index, due.kind, Verdict.PERMANENT, reason=error.reason, detail=detail)
-        record = await self._try(letter, deadline)
-        answer = record.answer
-        return Result(
-            due.index,
-            due.kind,
-            answer.verdict,
-            self._provider.name if record.calls else "",
-            answer.provider_message_id,
-            answer.reason,
-            without_personal_data(answer.detail, due.first_name, due.last_name) if answer.detail else "",
-            record.calls,
-            record.dispatched_at,
-            record.responded_at,
-            0 if answer.verdict is Verdict.ACCEPTED else answer.pause_seconds,
-            record.unsure,
-        )
+        return self._result(due, await self._try(letter, deadline))
 
     async def _try(self, letter: Letter, deadline: float) -> _Record:
-        record = _Record(Answer(Verdict.NOT_TRIED))
+        record = _Record()
         while True:
-            answer = await self._gate.enter(deadline)
-            if answer is None:
-                try:
-                    answer = await self._call(letter, deadline, record)
-                finally:
-                    self._gate.leave()
-            if answer.verdict is Verdict.NOT_TRIED:
-                # Of a message that was called before, the last call's answer stays the news.
-                if not record.calls:
-                    record.answer = answer
-                return record
+            answer = await self._try_once(letter, deadline, record)
+            if answer.verdict is Verdict.NOT_TRIED and record.calls:
+                return record  # the last call's answer stays the news
             record.answer = answer
             if not self._tries.repeats(answer.verdict, record.calls):
                 return record
             if not await self._gate.rest(max(answer.pause_seconds, self._tries.backoff.seconds(record.calls)), deadline):
                 return record
+
+    async def _try_once(self, letter: Letter, deadline: float, record: _Record) -> Answer:
+        refused = await self._gate.enter(deadline)
+        if refused is not None:
+            return refused
+        try:
+            return await self._call(letter, deadline, record)
+        finally:
+            self._gate.leave()
 
     async def _call(self, letter: Letter, deadline: float, record: _Record) -> Answer:
         try:
@@ -125,3 +114,20 @@ class Courier:
         self._call_seconds.observe(self._clock.monotonic() - started)
         self._calls[answer.verdict].inc()
         return answer
+
+    def _result(self, due: Due, record: _Record) -> Result:
+        answer = record.answer
+        return Result(
+            index=due.index,
+            kind=due.kind,
+            verdict=answer.verdict,
+            provider=self._provider.name if record.calls else "",
+            provider_message_id=answer.provider_message_id,
+            reason=answer.reason,
+            detail=without_personal_data(answer.detail, due.first_name, due.last_name) if answer.detail else "",
+            call_count=record.calls,
+            dispatched_at=record.dispatched_at,
+            responded_at=record.responded_at,
+            retry_after_seconds=0 if answer.verdict is Verdict.ACCEPTED else answer.pause_seconds,
+            unsure=record.unsure,
+        )

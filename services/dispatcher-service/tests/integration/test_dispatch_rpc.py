@@ -85,6 +85,22 @@ async def test_lost_answers_lead_to_one_greeting_each(serve: Any, simulator: Any
     assert (await simulator.stats())["doubled"] == 0
 
 
+async def test_under_every_fault_at_once_nobody_is_forgotten_or_greeted_twice(serve: Any, simulator: Any) -> None:
+    faults = ("failure", "unsuccessful", "reset", "drop", "rubbish", "lose")
+    await simulator.control(seed=3, throttle_share=0.02, retry_after_seconds=0, **{f"{fault}_share": 0.05 for fault in faults})
+    waiting = [UUID(int=number) for number in range(300)]
+    dispatch = serve()
+    for _ in range(10):
+        results = [result for group in await dispatch([record(id=each.bytes) for each in waiting], timeout=8) for result in group]
+        assert sorted(result.index for result in results) == list(range(len(waiting)))
+        waiting = [waiting[result.index] for result in results if result.result != pb.DispatchResult.ACCEPTED]
+        if not waiting:
+            break
+    assert not waiting
+    stats = await simulator.stats()
+    assert (stats["greetings"], stats["letters"], stats["doubled"]) == (300, 300, 0)
+
+
 @pytest.mark.parametrize("rubbish", [b"\xff\xff\xff", b"", record(id=b"short")], ids=["no proto", "empty", "no id"])
 async def test_an_unreadable_record_spares_the_others(serve: Any, rubbish: bytes) -> None:
     groups = await serve(ScriptedProvider())([record(), rubbish, record()])
