@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import structlog
+
+_log = structlog.get_logger()
 _FORM = re.compile(r"(?P<verb>kill|raise|(?P<timed>pause|sleep):(?P<seconds>\d+(\.\d+)?))(@(?P<turn>[1-9]\d*))?")
 
 
@@ -40,6 +43,7 @@ class Action:
         self.reached += 1
         if self.turn not in (0, self.reached):
             return
+        _log.warning("failpoint.taken", seam=name, action=self.verb)
         if self.verb == "raise":
             raise FailpointReached(f"A test has asked for a failure at {name}.")
         if self.verb == "sleep":
