@@ -23,7 +23,7 @@ class Inquiry:
         self._reader = reader
 
     async def delivery(self, id_: UUID) -> tuple[Entry, list[Attempt]]:
-        """Raises DeliveryNotFound, and InvalidMessageId for an id that no message can have."""
+        """Raises DeliveryNotFound."""
         local_date = local_date_of(id_)
         entry = await self._reader.delivery(id_.bytes, local_date)
         if entry is None:

@@ -11,6 +11,7 @@ from notifier_service.inquiry import Inquiry
 from notifier_service.paging import page_size, page_start, page_token
 from notifier_service.ports import Page
 from notifier_service.wire import dead_letter_message, delivery_message
+from occasions.identity import InvalidMessageId, local_date_of
 from servicekit.errors import FieldViolation, InvalidArgument
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -55,7 +56,12 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
 def _message_id(text: str) -> UUID:
     if not text:
         raise InvalidArgument([FieldViolation("id", "The id is missing.")])
-    return _uuid("id", text)
+    id_ = _uuid("id", text)
+    try:
+        local_date_of(id_)
+    except InvalidMessageId as error:
+        raise InvalidArgument([FieldViolation("id", f"{error}.")]) from error
+    return id_
 
 
 def _user_id(text: str) -> bytes | None:

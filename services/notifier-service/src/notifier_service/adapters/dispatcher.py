@@ -86,16 +86,21 @@ def result_of(message: ResultMessage) -> Result:
     """A result this version does not know may have been anything: unsure."""
     return Result(
         tried=_TRIED.get(message.result, Tried.UNSURE),
-        provider=message.provider,
-        provider_message_id=message.provider_message_id,
-        reason=message.reason,
-        detail=message.detail,
+        provider=_storable(message.provider),
+        provider_message_id=_storable(message.provider_message_id),
+        reason=_storable(message.reason),
+        detail=_storable(message.detail),
         calls=message.call_count,
         dispatched_us=message.dispatch_time.ToMicroseconds() if message.HasField("dispatch_time") else None,
         responded_us=message.response_time.ToMicroseconds() if message.HasField("response_time") else None,
         retry_after_us=message.retry_after.ToMicroseconds(),
         unsure=message.unsure,
     )
+
+
+def _storable(text: str) -> str:
+    """A provider may say anything; Postgres keeps no null characters."""
+    return text.replace("\x00", "")
 
 
 _TRIED = {ResultMessage.Result.Value(tried.value): tried for tried in Tried}

@@ -13,7 +13,7 @@ from notifier_service.domain import Due
 from notifier_service.service import DeliveryService
 from servicekit import failpoint
 from servicekit.clock import Clock
-from servicekit.kafka import Consumer, Partition, Received, TooManyPoisonRecords
+from servicekit.kafka import Consumer, Partition, Received, TooManyPoisonRecords, consumer_span
 from servicekit.runtime import Backoff
 
 _log = structlog.get_logger()
@@ -84,11 +84,13 @@ class DueConsumer:
         """Before partitions go to another member: finish what is in hand of them, leave what waits, commit."""
         self._fetched = [received for received in self._fetched if received.partition not in partitions]
         self._desk.set_aside(partitions)
-        if self._is_running() and not await self._finished(partitions, REVOKE_SECONDS):
-            _log.warning("due.left_in_flight", records=self._desk.in_hand(partitions))
-        await self._commit()
-        self._desk.forget(partitions)
-        self._paused -= frozenset(partitions)
+        try:
+            if self._is_running() and not await self._finished(partitions, REVOKE_SECONDS):
+                _log.warning("due.left_in_flight", records=self._desk.in_hand(partitions))
+            await self._commit()
+        finally:
+            self._desk.forget(partitions)
+            self._paused -= frozenset(partitions)
 
     def _is_running(self) -> bool:
         return self._running is not None and not self._running.done()
@@ -154,7 +156,7 @@ class DueConsumer:
         """Work on a batch for which a slot was acquired."""
         await failpoint.reach("notifier.after_consume")
         try:
-            with metrics.BATCH_SECONDS.time():
+            with metrics.BATCH_SECONDS.time(), consumer_span("notifier.due", (), (due.traceparent for due in dues)):
                 await self._service.deliver(dues)
         finally:
             self._slots.release()

@@ -24,6 +24,8 @@ def parse_due(value: bytes) -> Due:
     record = MessageDue()
     _decode(record, value)
     _check_ids(record.id, record.user_id, record.revision)
+    if "\x00" in record.kind + record.variant:
+        raise Unreadable("a null character in a name")
     missing = [name for name in ("kind", "variant", "email") if not getattr(record, name)]
     missing += [name for name in TIMES_OF_DUE if not record.HasField(name)]
     if missing:
