@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 import structlog
 import uvloop
@@ -63,40 +63,42 @@ async def supervise(
         readiness.drain()
     for task in tasks:
         task.cancel()
-    for error in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(error, Exception):
-            _log.error("runtime.part_failed", exc_info=error)
+    await asyncio.gather(*tasks, return_exceptions=True)
     for component in reversed(components):
         await _stop(component, grace_seconds)
     return 1 if failed else 0
 
 
 async def _live(components: Sequence[Component]) -> None:
-    """Start all in order, then watch all; return or raise as soon as one has ended."""
+    """Start all in order and watch those that have started; return as soon as one has ended or cannot start."""
     watches: set[asyncio.Task[None]] = set()
+    ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
+
+    def watch(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(ended.put_nowait)
+        watches.add(task)
+        return task
+
+    starting = watch(_start(components, watch), "start")
     try:
-        start = asyncio.create_task(_start(components, watches))
-        watches.add(start)
-        while True:
-            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                await task
-                if task is not start:
-                    raise RuntimeError(f"The part {task.get_name()} ended by itself.")
-                watches.discard(start)
-                _log.info("runtime.started", parts=[component.name for component in components])
-            if not watches:
-                return
+        while (task := await ended.get()) is starting and task.exception() is None:
+            _log.info("runtime.started", parts=[component.name for component in components])
+        _log.error("runtime.part_ended", part=task.get_name(), exc_info=None if task.cancelled() else task.exception())
     finally:
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
 
 
-async def _start(components: Sequence[Component], watches: set[asyncio.Task[None]]) -> None:
+async def _start(components: Sequence[Component], watch: Callable[[Coroutine[Any, Any, None], str], object]) -> None:
     for component in components:
-        await component.start()
-        watches.add(asyncio.create_task(component.wait(), name=component.name))
+        try:
+            await component.start()
+        except Exception:
+            _log.error("runtime.start_failed", part=component.name)
+            raise
+        watch(component.wait(), component.name)
 
 
 async def _stop(component: Component, grace_seconds: float) -> None:

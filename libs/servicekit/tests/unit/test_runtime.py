@@ -81,6 +81,20 @@ async def test_a_stop_during_a_start_that_waits_is_obeyed() -> None:
     assert journal == ["start a", "stop b", "stop a"]
 
 
+async def test_a_part_that_ends_while_another_still_waits_to_start_ends_the_process() -> None:
+    class Waiting(Part):
+        async def start(self) -> None:
+            await asyncio.Event().wait()
+
+    journal: list[str] = []
+    first = Part("a", journal)
+    running = asyncio.create_task(_supervise([first, Waiting("b", journal)], asyncio.Event()))
+    await wait_until(lambda: journal)
+    first.ended.set_result(None)
+    assert await running == 1
+    assert journal == ["start a", "stop b", "stop a"]
+
+
 async def test_a_part_that_does_not_stop_in_its_time_keeps_no_other_from_stopping() -> None:
     journal: list[str] = []
     stop = asyncio.Event()
