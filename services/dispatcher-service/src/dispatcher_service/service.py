@@ -36,7 +36,7 @@ class Dispatcher:
         tasks = [asyncio.create_task(self._deliver(due, deadline, groups)) for due in messages]
         try:
             async for group in groups:
-                _count(group)
+                count(group)
                 yield group
         finally:
             for task in tasks:
@@ -103,7 +103,7 @@ class Groups:
             yield group
 
 
-def _count(group: Sequence[Result]) -> None:
+def count(group: Sequence[Result]) -> None:
     metrics.GROUPS.inc()
     for (kind, verdict), count in Counter((result.kind, result.verdict) for result in group).items():
         metrics.RESULTS.labels(kind, verdict.value).inc(count)

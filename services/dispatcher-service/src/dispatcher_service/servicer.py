@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dispatcher_service.domain import Due, Result, Verdict
-from dispatcher_service.service import Dispatcher
+from dispatcher_service.service import Dispatcher, count
 from heyday.dispatcher.v1 import dispatcher_service_pb2 as pb
 from heyday.dispatcher.v1 import dispatcher_service_pb2_grpc as pb_grpc
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
@@ -38,6 +38,7 @@ class DispatcherServicer(pb_grpc.DispatcherServiceServicer):
         left = context.time_remaining() or self._default_deadline_seconds
         messages, unreadable = _parse(request.messages)
         if unreadable:
+            count(unreadable)
             yield _response(unreadable)
         async for group in self._dispatcher.dispatch(messages, self._clock.monotonic() + left):
             yield _response(group)

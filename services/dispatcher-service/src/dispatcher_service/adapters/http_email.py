@@ -49,7 +49,7 @@ class HttpEmail:
         except Unanswered as error:
             return Answer(Verdict.UNSURE, "no_answer", str(error), failing=True)
         pause = pause_seconds(reply.headers, self._clock.now())
-        return self._accepted(reply, pause) if HTTPStatus(200) <= reply.status < 300 else self._failed(reply, pause)
+        return self._accepted(reply, pause) if 200 <= reply.status < 300 else self._failed(reply, pause)
 
     async def close(self) -> None:
         await self._client.close()

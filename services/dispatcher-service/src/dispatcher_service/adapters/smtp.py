@@ -130,9 +130,13 @@ class Smtp:
             start_tls=server.tls == "starttls",
             timeout=None,  # the whole exchange has one already
         )
-        await client.connect()
-        if client.is_ehlo_or_helo_needed:  # what the server can do is asked before the first letter
-            await client.ehlo()
+        try:
+            await client.connect()
+            if client.is_ehlo_or_helo_needed:  # what the server can do is asked before the first letter
+                await client.ehlo()
+        except BaseException:
+            client.close()
+            raise
         return _Connection(client)
 
 
