@@ -76,9 +76,8 @@ class KafkaConsumer:
             raise self._failure
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        if offsets and self._thread is not None and not self._ended.is_set():
-            thread = self._thread
-            await self._call(lambda consumer: thread.store(consumer, offsets))
+        if self._thread is not None:
+            self._thread.stage(offsets)
 
     async def pause(self, partitions: Collection[Partition]) -> None:
         thread = self._running()

@@ -66,6 +66,8 @@ class ConsumerThread(threading.Thread):
         self._ending = threading.Event()
         self._assigned: dict[Partition, Partition] = {}
         self._held: set[Partition] = set()
+        self._staged: dict[Partition, int] = {}
+        self._staging = threading.Lock()
         self._stored: dict[Partition, int] = {}
         self._lag = LagGauge(subscription.group)
         self._throttled = False
@@ -97,8 +99,15 @@ class ConsumerThread(threading.Thread):
             failure = error
         self._on_loop(self._listener.on_ended, failure)
 
-    def store(self, consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
-        ours = {partition: offset for partition, offset in offsets.items() if partition in self._assigned}
+    def stage(self, offsets: Mapping[Partition, int]) -> None:
+        """Called on the event loop, which must not wait for this thread at each batch: it may be waiting for records."""
+        with self._staging:
+            self._staged.update(offsets)
+
+    def _store_staged(self, consumer: Consumer) -> None:
+        with self._staging:
+            staged, self._staged = self._staged, {}
+        ours = {partition: offset for partition, offset in staged.items() if partition in self._assigned}
         if ours:
             consumer.store_offsets(offsets=[topic_partition(partition, offset) for partition, offset in ours.items()])
             self._stored.update(ours)
@@ -120,6 +129,7 @@ class ConsumerThread(threading.Thread):
             consumer.subscribe(list(self._subscription.topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
             while not self._ending.is_set():
                 self._run_commands(consumer)
+                self._store_staged(consumer)
                 self._throttle(consumer)
                 self._give(consumer.consume(self._subscription.batch_records, self._subscription.batch_wait_seconds))
                 self._lag.observe(consumer, self._assigned, self._stored)
@@ -171,10 +181,11 @@ class ConsumerThread(threading.Thread):
     def _revoke(self, consumer: Consumer, revoked: list[TopicPartition]) -> None:
         partitions = _partitions(revoked)
         self._await(consumer, self._listener.on_revoked(partitions), REBALANCE_SECONDS)
-        staged = [topic_partition(partition, self._stored[partition]) for partition in partitions & self._stored.keys()]
+        self._store_staged(consumer)
+        stored = [topic_partition(partition, self._stored[partition]) for partition in partitions & self._stored.keys()]
         try:
-            if staged:
-                consumer.commit(offsets=staged, asynchronous=False)
+            if stored:
+                consumer.commit(offsets=stored, asynchronous=False)
         except KafkaException as error:
             _log.warning("kafka.last_commit_failed", group=self._subscription.group, error=error.args[0].name())
         self._forget(partitions)
