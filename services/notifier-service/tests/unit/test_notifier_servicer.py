@@ -151,7 +151,7 @@ async def test_a_page_size_out_of_bounds_is_refused(stub: Any, size: int) -> Non
 
 async def test_a_state_that_does_not_exist_is_refused(stub: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await stub.ListDeliveries(pb.ListDeliveriesRequest(state=99)  # type: ignore[arg-type] # the stub knows closed enums only)
+        await stub.ListDeliveries(pb.ListDeliveriesRequest(state=99))  # type: ignore[arg-type] # the stub knows closed enums only
     assert violation(refused.value) == ("state", "There is no state 99.")
 
 
