@@ -14,6 +14,7 @@ from servicekit.outbox import Outbox
 from servicekit.postgres import create_engine
 from servicekit.redis import client
 from servicekit.settings import PostgresSettings, RedisSettings
+from servicekit.topics import create
 from user_service.adapters.memory import MemoryUserCache, MemoryUserStore
 from user_service.adapters.postgres import Events, PostgresUserStore
 from user_service.adapters.redis import RedisUserCache
@@ -89,6 +90,11 @@ async def service(store: MemoryUserStore, cache: MemoryUserCache, clock: Steppin
     service = UserService(store, cache, clock, registry.discover(), new_id=lambda: next(ids), committed=lambda: None)
     await service.learn_generation()
     return service
+
+
+@pytest.fixture
+def topics(kafka_server: Any) -> None:
+    create(kafka_server.bootstrap_servers)
 
 
 @pytest.fixture

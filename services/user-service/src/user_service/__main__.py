@@ -2,7 +2,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from servicekit import telemetry
+from servicekit import failpoint, telemetry
 from servicekit.postgres.migrations import migrate
 from servicekit.runtime import Readiness, run
 from servicekit.settings import load
@@ -17,6 +17,7 @@ def serve() -> int:
 
     settings = load(Settings)
     telemetry.configure("user-service", settings)
+    failpoint.arm(settings.failpoints)
     readiness = Readiness()
     return run(partial(bootstrap.build, settings, readiness), grace_seconds=settings.shutdown_grace_seconds, readiness=readiness)
 

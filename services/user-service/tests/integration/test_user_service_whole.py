@@ -22,19 +22,13 @@ from user_service.settings import Settings
 Stub = Any  # the asynchronous stub has no type of its own
 
 
-@pytest.fixture(scope="module")
-def topic(kafka_server: Any) -> str:
-    kafka_server.create_topics([bootstrap.TOPIC], partitions=4)
-    return bootstrap.TOPIC
-
-
 @pytest.fixture
 def readiness() -> Readiness:
     return Readiness()
 
 
 @pytest.fixture
-async def stub(database: Callable[..., Any], redis_url: str, kafka_server: Any, topic: str, readiness: Readiness) -> AsyncIterator[Stub]:
+async def stub(database: Callable[..., Any], redis_url: str, kafka_server: Any, topics: None, readiness: Readiness) -> AsyncIterator[Stub]:
     environ = {
         "ENVIRONMENT": "test",
         "DATABASE_URL": database("users").url,
