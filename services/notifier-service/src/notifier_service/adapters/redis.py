@@ -1,7 +1,9 @@
 """Hints of what is sent, in Redis: the outcome under the message's id, for a while."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 
 from notifier_service.domain import Outcome
@@ -20,6 +22,14 @@ def _nothing() -> Mapping[bytes, Outcome]:
     return {}
 
 
+def _outcome(value: Any) -> Outcome | None:
+    """None for no value, or one that another version wrote in its own way."""
+    try:
+        return outcome_from(value) if value else None
+    except (DecodeError, ValueError):
+        return None
+
+
 class RedisSentHints:
     """The SentHints port: one call for a batch, whatever its size."""
 
@@ -33,7 +43,7 @@ class RedisSentHints:
         if not ids:
             return {}
         values = await self._redis.mget([_PREFIX + id_ for id_ in ids])
-        return {id_: outcome_from(value) for id_, value in zip(ids, values, strict=True) if isinstance(value, bytes)}
+        return {id_: outcome for id_, value in zip(ids, values, strict=True) if (outcome := _outcome(value)) is not None}
 
     @fail_open(lambda: None)
     async def remember(self, sent: Sequence[Outcome]) -> None:

@@ -70,6 +70,8 @@ def _claim(entry: Entry, due: Due, now_us: int, fence: int, terms: Terms) -> Jud
     if reason is None:
         return Judgement(Verdict.SEND, claimed, written=True)
     ended = replace(claimed, state=State.UNCERTAIN if claimed.unsure else State.EXPIRED, reason=reason, lease_until_us=None)
+    if claimed.unsure:  # What may have been sent is what later revisions are compared with, not what was refused here.
+        ended = replace(ended, digest=entry.digest)
     return Judgement(Verdict.ANSWER, ended, written=True, outcome=outcome_of(ended, due.revision, due.traceparent))
 
 

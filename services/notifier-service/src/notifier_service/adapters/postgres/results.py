@@ -50,6 +50,8 @@ _FORGET = "DELETE FROM dead_letters WHERE id = ANY(%s::uuid[])"
 
 async def record_entries(cursor: BinaryCursor, conclusions: Sequence[Conclusion], offset_seconds: float) -> dict[bytes, bool]:
     """Write entries, sorted by id; return the ids written, and whether each had been given up."""
+    if not conclusions:
+        return {}
     entries = [conclusion.entry for conclusion in conclusions]
     dates = [entry.local_date for entry in entries]
     await cursor.execute(
