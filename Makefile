@@ -41,7 +41,7 @@ bench: ready ## Measure planning and delivery beside a bare loop (minutes)
 	@$(BIN)/python -m bench
 
 ##@ Check it
-.PHONY: lint test test-unit test-integration test-e2e test-gateway
+.PHONY: lint test test-unit test-integration test-e2e test-resilience test-gateway
 LINTS := lint-python lint-types lint-imports lint-protos lint-generated lint-go
 .PHONY: $(LINTS)
 lint: $(VENV) ## Style, types, import rules, protos, drift of generated code, Go
@@ -58,6 +58,9 @@ test-integration: $(VENV) $(KAFKA) ## Tests of one part on real servers
 
 test-e2e: ready ## Tests of the whole mesh
 	@$(BIN)/pytest -q $(wildcard tests/e2e)
+
+test-resilience: ready ## Every crash, outage and race; prints the seed of each (SEED=... repeats it)
+	@$(BIN)/pytest -q -s -m '' tests/resilience
 
 test-gateway: $(VENV) ## The gateway's Go tests
 	@tools/go.sh -C services/gateway test ./...

@@ -24,7 +24,7 @@ EXIT_CODE_OF_BAD_SETTINGS = 2
 
 S = TypeVar("S", bound="ServiceSettings")
 #: A transaction that waits for Kafka also reads and writes; the outbox relay counts on this room.
-ROOM_IN_A_TRANSACTION_SECONDS = 10.0
+ROOM_IN_A_TRANSACTION_SECONDS = 3.0
 
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]

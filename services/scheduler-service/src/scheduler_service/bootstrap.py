@@ -30,6 +30,7 @@ from scheduler_service.service import Plan, UserChanges
 from scheduler_service.servicer import SchedulerServicer
 from scheduler_service.settings import MigrationSettings, Settings
 from scheduler_service.settlement import Settler
+from servicekit import failpoint
 from servicekit.errors import Unavailable
 from servicekit.grpc_server import GrpcServer
 from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition
@@ -47,6 +48,7 @@ OUTCOMES_GROUP = "scheduler.message-outcome"
 
 def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     """The parts of the process, in the order of their start. Postgres decides readiness; Kafka only slows things down."""
+    failpoint.arm(settings.failpoints)
     engine = create_engine(settings, "scheduler-service")
     producer = KafkaProducer(settings)
     outbox = Outbox()
@@ -74,7 +76,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
 
     replans = PostgresReplanStore(engine, outbox, offset)
     settler = Settler(PostgresSettlements(engine, offset, GREETED_DAYS))
-    intake = Intake(UserChanges(replans, rules, changed), settler, watch.wake, CHANGES_GROUP)
+    intake = Intake(UserChanges(replans, rules, changed), settler, watch.wake, CHANGES_GROUP, settings.on_time)
     changes = _consumer(settings, CHANGES_GROUP, USER_CHANGED, replans)
     outcomes = _consumer(settings, OUTCOMES_GROUP, MESSAGE_OUTCOME)
 

@@ -1,0 +1,166 @@
+"""A burst of greetings on a running mesh, broken in one place, and what must be true afterwards."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.request import Request, urlopen
+from uuid import UUID
+
+from backing import server
+from backing.mesh import Mesh
+from backing.replica import Replica
+from invariants import Facts, connect, read, violations
+from occasions.identity import message_id
+
+#: What makes seconds of what takes minutes in earnest; each bound keeps its order (acknowledgement < transaction < lease).
+SETTINGS = {
+    "*": {
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "2",
+        "KAFKA_ACKNOWLEDGEMENT_TIMEOUT_SECONDS": "4",
+        "DATABASE_IDLE_IN_TRANSACTION_SECONDS": "8",
+        "SHUTDOWN_GRACE_SECONDS": "6",
+    },
+    "notifier-service": {
+        "REBALANCE_SECONDS": "1",
+        "LEASE_SECONDS": "8.5",
+        "BATCH_RECORDS": "40",
+        "SLICE_RECORDS": "20",
+        "FIRST_BACKOFF_SECONDS": "1",
+    },
+    "dispatcher-service": {"CALL_TIMEOUT_SECONDS": "3", "CALL_MINIMUM_SECONDS": "1", "CONNECT_TIMEOUT_SECONDS": "0.5"},
+    "scheduler-service": {
+        "EMIT_BATCH_MESSAGES": "40",
+        "CRON_RECOVERY_SCHEDULE": "* * * * *",
+        "OUTCOME_PATIENCE_SECONDS": "15",
+        "ANSWER_PATIENCE_SECONDS": "5",
+        "JOB_LEASE_SECONDS": "6",
+    },
+    "gateway": {"RATE_LIMIT_PER_MINUTE": "0"},
+}
+LEASE_SECONDS = 8.5
+BACKOFF_SECONDS = 1.0
+
+_RECIPIENTS = """
+INSERT INTO recipients (user_id, epoch, version, email, first_name, last_name, locale, timezone, leap_day_rule, suppressed, deleted, erased)
+SELECT id, 1, 1, id || '@example.org', 'Ada', 'Lovelace', 'en', 'Etc/UTC', 'FEB_28', '{}', false, false FROM unnest(%s::uuid[]) AS u(id)
+"""
+_OCCASIONS = """
+INSERT INTO occasions (user_id, kind, zone, month, day, year, leap_day_rule, known_at, active)
+SELECT id, 'birthday', 'Etc/UTC', %s, %s, 1990, 'FEB_28', '2020-01-01Z', true FROM unnest(%s::uuid[]) AS u(id)
+"""
+_MESSAGES = """
+INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version, zone_rule)
+SELECT id, %(day)s, user_id, 'birthday', 'SCHEDULED', %(at)s, %(at)s, %(at)s + interval '1 hour', %(at)s + interval '2 days',
+       'Etc/UTC', '2026f', 'EXACT'
+FROM unnest(%(ids)s::uuid[], %(users)s::uuid[]) AS u(id, user_id)
+"""
+_UNFINISHED = """
+SELECT count(*) FROM messages
+WHERE (state IN ('SCHEDULED', 'QUEUED', 'RETRYING') AND due_at <= clock_timestamp()) OR asked_revision > 0
+"""
+
+
+@dataclass
+class Result:
+    """How a burst ended."""
+
+    facts: Facts
+    violations: list[str]
+    #: From the due instant until nothing was left to do.
+    seconds: float
+    #: Calls that the provider accepted under a key it knew already.
+    repeats: int
+
+    def __str__(self) -> str:
+        return f"{len(self.facts.expected)} greetings done after {self.seconds:.1f} s, {self.repeats} repeats under their keys"
+
+
+class Campaign:
+    """One mesh, used for burst after burst."""
+
+    def __init__(self, mesh: Mesh, seed: int) -> None:
+        self.mesh = mesh
+        self.random = random.Random(seed)
+
+    def plan(self, number: int, *, due_in: float = 2.0) -> tuple[list[UUID], datetime]:
+        """Plan that many birthdays, due together in so many seconds, straight into the scheduler's tables."""
+        at = datetime.now(UTC) + timedelta(seconds=due_in)
+        users = [UUID(int=self.random.getrandbits(128), version=4) for _ in range(number)]
+        ids = [message_id(user, "birthday", at.date()) for user in users]
+        with connect(self.mesh, "scheduler") as plan, plan.transaction():
+            plan.execute(_RECIPIENTS, [users])
+            plan.execute(_OCCASIONS, [at.month, at.day, users])
+            plan.execute(_MESSAGES, {"day": at.date(), "at": at, "ids": ids, "users": users})
+        # What an edit would do by itself: rows that come by SQL alone wake nobody.
+        self.post(f"{self.mesh.url}/api/v1/jobs/emit:run")
+        return ids, at
+
+    def settle(self, ids: Sequence[UUID], at: datetime, *, within: float) -> Result:
+        """Wait until nothing is left to do, at most `within` seconds after the due instant, then judge."""
+        end = at.timestamp() + within
+        while self._unfinished() and time.time() < end:
+            time.sleep(0.2)
+        seconds = time.time() - at.timestamp()
+        facts = read(self.mesh, self.get(f"{self.mesh.provider_url}/received"), ids)
+        repeats = json.loads(self.get(f"{self.mesh.provider_url}/stats"))["repeats"]
+        return Result(facts, violations(facts), seconds, repeats)
+
+    def clear(self) -> None:
+        """Forget the burst everywhere, so that the next is judged alone."""
+        with connect(self.mesh, "scheduler") as plan:
+            plan.execute("DELETE FROM messages")
+            plan.execute("DELETE FROM occasions")
+            plan.execute("DELETE FROM recipients")
+        with connect(self.mesh, "notifier") as ledger:
+            for table in ("deliveries", "attempts", "dead_letters"):
+                ledger.execute(f"DELETE FROM {table}")
+        self.post(f"{self.mesh.provider_url}/reset")
+
+    def _unfinished(self) -> int:
+        with connect(self.mesh, "scheduler") as plan:
+            row = plan.execute(_UNFINISHED).fetchone()
+        return row[0] if row else 0
+
+    @contextmanager
+    def armed(self, replica: Replica, seam: str, action: str) -> Iterator[None]:
+        """Within the block that replica runs with a failpoint; afterwards it runs without."""
+        clean = dict(replica.process.environment)
+        replica.process.environment = {**clean, "FAILPOINTS": json.dumps({seam: action})}
+        server.restart(replica)
+        try:
+            yield
+        finally:
+            replica.process.environment = clean
+            server.restart(replica)
+
+    def behave(self, **behaviour: Any) -> None:
+        """Change how the provider behaves."""
+        self.post(f"{self.mesh.provider_url}/control", behaviour)
+
+    def get(self, url: str) -> bytes:
+        with urlopen(url, timeout=30) as response:
+            return bytes(response.read())
+
+    def post(self, url: str, body: object = None, method: str = "POST") -> Any:
+        request = Request(url, json.dumps(body or {}).encode(), {"Content-Type": "application/json"}, method=method)
+        with urlopen(request, timeout=60) as response:
+            return json.loads(response.read() or b"null")
+
+
+def wait_until(condition: Callable[[], bool], within: float, what: str) -> None:
+    """Raises AssertionError if the condition does not become true in time."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, f"not within {within:g} s: {what}"
+        time.sleep(0.05)
+
+
+def taken(replica: Replica, seam: str) -> bool:
+    """Whether the replica's log says that its failpoint acted."""
+    log = replica.process.log.read_text(errors="replace") if replica.process.log.exists() else ""
+    return any("failpoint.taken" in line and seam in line for line in log.splitlines())
