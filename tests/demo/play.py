@@ -13,6 +13,7 @@ from demo.scenario import Edit, Person, Times
 
 Message = Mapping[str, Any]
 _CALLERS = 8
+_PLANNED_WITHIN_SECONDS = 15
 # Longer than a provider's failure is retried: a first attempt that failed comes again after 30 s, a second one after another 60.
 _PATIENCE = timedelta(seconds=150)
 
@@ -38,7 +39,9 @@ def create(rest: Rest, people: Iterable[Person], times: Times) -> list[Greeting]
 
     def enter(person: Person) -> list[Greeting]:
         user = rest.call("POST", "/api/v1/users", person.as_user())
-        _edit(rest, person, user["id"])
+        if person.edit is not Edit.NONE:
+            _wait_for_plan(rest, user["id"])
+            _edit(rest, person, user["id"])
         return greetings_of(person, user["id"], datetime.now(UTC), times)
 
     with ThreadPoolExecutor(_CALLERS) as pool:
@@ -57,6 +60,13 @@ def watch(rest: Rest, greetings: list[Greeting], times: Times, show: Callable[[S
         if _is_settled(snapshot, greetings, times) or snapshot.taken_at > times.anniversary_at + _PATIENCE:
             return snapshot
         time.sleep(1)
+
+
+def _wait_for_plan(rest: Rest, user_id: str) -> None:
+    """So that there is something to withdraw or to move: a change that overtakes the plan leaves nothing to see."""
+    deadline = time.monotonic() + _PLANNED_WITHIN_SECONDS
+    while time.monotonic() < deadline and not list(rest.pages("/api/v1/messages", "messages", userId=user_id)):
+        time.sleep(0.1)
 
 
 def _edit(rest: Rest, person: Person, user_id: str) -> None:
