@@ -190,15 +190,15 @@ async def test_answers_take_their_time(start: Start) -> None:
     client = await start("--latency-seconds", "0.2")
     started = asyncio.get_running_loop().time()
     await asyncio.gather(*(client.send(f"k{number}") for number in range(10)))
-    assert 0.2 <= asyncio.get_running_loop().time() - started < 1.5
+    assert 0.2 <= asyncio.get_running_loop().time() - started < 1.9
 
 
 async def test_a_window_of_refused_connections_closes_again_at_the_same_address(client: Client) -> None:
-    await client.control(refuse_seconds=0.4)
+    await client.control(refuse_seconds=1)
     await asyncio.sleep(0.1)
     with pytest.raises(aiohttp.ClientConnectionError):
         await client.send("k")
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1.2)
     assert (await client.send("k"))[0] == 200
 
 

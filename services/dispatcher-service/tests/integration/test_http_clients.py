@@ -117,7 +117,7 @@ async def test_no_answer_in_time_may_have_been_received(client: HttpClient, tcp_
     started = asyncio.get_running_loop().time()
     with pytest.raises(Unanswered):
         await post(client, await tcp_server(handle), seconds=0.4)
-    assert asyncio.get_running_loop().time() - started < 1
+    assert asyncio.get_running_loop().time() - started < 5
 
 
 async def test_a_reset_after_the_request_may_have_been_received(client: HttpClient, tcp_server: Serve) -> None:

@@ -155,8 +155,8 @@ async def test_connections_refused_for_a_while_are_refusals_and_then_it_goes_on(
     make_provider: MakeProvider, letter: MakeLetter, simulator: Any
 ) -> None:
     provider = make_provider()
-    await simulator.control(refuse_seconds=0.4)
+    await simulator.control(refuse_seconds=1)
     await asyncio.sleep(0.1)
     assert (await provider.send(letter(), 1)).verdict is Verdict.REFUSED
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.2)
     assert (await provider.send(letter(), 1)).verdict is Verdict.ACCEPTED

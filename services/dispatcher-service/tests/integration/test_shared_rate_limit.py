@@ -35,11 +35,11 @@ async def test_a_burst_is_shared_by_all_replicas(client: Redis) -> None:
 
 
 async def test_an_empty_allowance_tells_the_wait(client: Redis) -> None:
-    shared = allowance(client, 2)
+    shared = allowance(client, 0.1)
     assert (await shared.reserve(5)).calls == 1
     empty = await shared.reserve(5)
     assert empty.calls == 0
-    assert 0.3 < empty.wait_seconds <= 0.5
+    assert 5 < empty.wait_seconds <= 10
 
 
 async def test_replicas_together_keep_to_the_limit(client: Redis) -> None:
@@ -53,7 +53,7 @@ async def test_replicas_together_keep_to_the_limit(client: Redis) -> None:
             taken += 1
 
     await asyncio.gather(*(call(limit) for limit in limits for _ in range(5)))
-    assert 120 <= taken <= 200 + 20 + 10  # the rate, one burst, and a block that was reserved just before the end
+    assert 50 <= taken <= 200 + 20 + 10  # the rate, one burst, and a block that was reserved just before the end
 
 
 async def test_the_key_does_not_outlive_its_use(client: Redis) -> None:
@@ -63,9 +63,8 @@ async def test_the_key_does_not_outlive_its_use(client: Redis) -> None:
 
 async def test_without_redis_each_replica_keeps_to_its_own_part() -> None:
     gone = redis.client(RedisSettings(redis_url=SecretStr("redis://127.0.0.1:1/0")))
-    alone = allowance(gone, 1000, own_part=100)
-    assert (await alone.reserve(50)).calls == 10
-    assert (await alone.reserve(50)).calls < 10
+    alone = allowance(gone, 1000, own_part=0.1)
+    assert [(await alone.reserve(50)).calls for _ in range(2)] == [1, 0]
     await gone.aclose()
 
 

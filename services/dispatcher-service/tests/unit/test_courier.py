@@ -8,6 +8,7 @@ import pytest
 
 from dispatcher_service.adapters.memory import PlainComposer, ScriptedProvider
 from dispatcher_service.domain import Answer, CannotCompose, Due, Verdict
+from dispatcher_service.gate import Timing
 from servicekit.breaker import Breaker
 from servicekit.runtime import Backoff
 
@@ -113,9 +114,9 @@ async def test_what_the_provider_says_is_kept_without_personal_data(rig: Any, du
 
 async def test_a_call_never_gets_more_time_than_the_deadline_leaves(rig: Any, due: MakeDue) -> None:
     provider = ScriptedProvider()
-    await rig(provider).send_one(due(), seconds=0.5)
+    await rig(provider, timing=Timing(call=10, call_minimum=0.05, margin=0.05, pause_longest=1)).send_one(due(), seconds=5)
     ((_, timeout_seconds),) = provider.calls
-    assert 0.3 < timeout_seconds <= 0.45
+    assert 3 < timeout_seconds <= 4.95
 
 
 async def test_a_message_is_not_tried_when_the_deadline_is_near(rig: Any, due: MakeDue) -> None:
@@ -146,13 +147,13 @@ async def test_a_breaker_that_opens_between_tries_leaves_the_last_answer(rig: An
 
 
 async def test_probes_close_the_breaker_again(rig: Any, due: MakeDue) -> None:
-    breaker = Breaker("probe", failures_to_open=1, open_seconds=0.05)
+    breaker = Breaker("probe", failures_to_open=1, open_seconds=0.4)
     rigged = rig(ScriptedProvider([REFUSED, REFUSED]), breaker=breaker, tries=1)
     await rigged.send_one(due())
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.45)
     assert (await rigged.send_one(due())).verdict is Verdict.REFUSED
     assert (await rigged.send_one(due())).verdict is Verdict.NOT_TRIED
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.45)
     assert (await rigged.send_one(due())).verdict is Verdict.ACCEPTED
     assert breaker.state == "closed"
 

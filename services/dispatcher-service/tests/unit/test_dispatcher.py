@@ -32,7 +32,7 @@ async def test_what_is_known_together_leaves_together(rig: Any, due: MakeDue) ->
 async def test_one_slow_call_delays_nobody(rig: Any, due: MakeDue) -> None:
     class OneSlow(ScriptedProvider):
         async def send(self, letter: Letter, timeout_seconds: float) -> Answer:
-            await asyncio.sleep(0.4 if letter.email.startswith("slow") else 0)
+            await asyncio.sleep(1 if letter.email.startswith("slow") else 0)
             return await super().send(letter, timeout_seconds)
 
     rigged = rig(OneSlow())
@@ -40,7 +40,7 @@ async def test_one_slow_call_delays_nobody(rig: Any, due: MakeDue) -> None:
     messages = [due(index, email="slow@example.com" if index == 7 else "fast@example.com") for index in range(20)]
     arrivals = [(group, rigged.clock.monotonic() - started) async for group in rigged.dispatcher.dispatch(messages, started + 5)]
     assert [result.index for result in arrivals[-1][0]] == [7]
-    assert arrivals[0][1] < 0.4
+    assert arrivals[0][1] < 1
 
 
 async def test_a_group_waits_for_others_no_longer_than_told(rig: Any, due: MakeDue) -> None:
@@ -94,8 +94,8 @@ async def test_a_pause_beyond_the_deadline_is_answered_at_once(rig: Any, due: Ma
     started = rigged.clock.monotonic()
     result = await rigged.send_one(due(1), seconds=0.5)
     assert (result.verdict, result.reason) == (Verdict.NOT_TRIED, "provider_pause")
-    assert 0.8 < result.retry_after_seconds <= 1
-    assert rigged.clock.monotonic() - started < 0.1
+    assert 0.5 < result.retry_after_seconds <= 1
+    assert rigged.clock.monotonic() - started < 0.4
 
 
 async def test_an_accepted_call_may_ask_for_a_pause_too(rig: Any, due: MakeDue) -> None:
@@ -130,7 +130,7 @@ async def test_what_the_rate_limit_does_not_allow_in_time_is_not_tried(rig: Any,
 
 
 async def test_stopping_finishes_calls_in_flight_and_gives_the_rest_back(rig: Any, due: MakeDue) -> None:
-    provider = ScriptedProvider(seconds=0.1)
+    provider = ScriptedProvider(seconds=0.5)
     rigged = rig(provider, concurrency=2)
     sending = asyncio.create_task(rigged.send(*(due(index) for index in range(6))))
     await asyncio.sleep(0.05)
@@ -156,7 +156,7 @@ async def test_a_slice_that_comes_after_the_stop_is_not_tried(rig: Any, due: Mak
 
 
 async def test_a_client_that_goes_away_cancels_its_calls_only(rig: Any, due: MakeDue) -> None:
-    provider = ScriptedProvider(seconds=0.2)
+    provider = ScriptedProvider(seconds=0.6)
     rigged = rig(provider)
     others = asyncio.create_task(rigged.send_one(due(5)))
     slice_ = rigged.dispatcher.dispatch([due(index) for index in range(3)], rigged.clock.monotonic() + 5)
