@@ -45,7 +45,7 @@ bench: ready ## Measure planning and delivery beside a bare loop (minutes)
 LINTS := lint-python lint-types lint-imports lint-protos lint-generated lint-go
 .PHONY: $(LINTS)
 lint: $(VENV) ## Style, types, import rules, protos, drift of generated code, Go
-	@$(MAKE) -j2 --output-sync=target $(LINTS)
+	@$(MAKE) -j2 --keep-going --output-sync=target $(LINTS)
 
 test: ready test-gateway ## All tests, on Postgres, Redis and Kafka of their own
 	@$(BIN)/pytest -q $(wildcard $(TESTS))
