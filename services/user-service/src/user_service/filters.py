@@ -1,6 +1,6 @@
 """Which users a list is of, and where its pages begin."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -105,7 +105,7 @@ def page_start(wanted: object, token: str) -> UUID | None:
     if not token:
         return None
     try:
-        read = urlsafe_b64decode(token.encode("ascii"))
+        read = b64decode(token, altchars=b"-_", validate=True)
     except ValueError:
         raise InvalidPageToken from None
     if len(read) != _TOKEN_BYTES or read[:_FINGERPRINT_BYTES] != _fingerprint(wanted):

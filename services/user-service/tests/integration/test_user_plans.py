@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from servicekit.postgres import create_engine
 from servicekit.settings import PostgresSettings
 from user_service.adapters.postgres.listing import among, listing
-from user_service.adapters.postgres.tables import users
+from user_service.adapters.postgres.store import forgetting
+from user_service.adapters.postgres.tables import requests, users
 from user_service.filters import UserFilter
 
 USERS = 50_000
@@ -26,6 +27,13 @@ FILL = text(
         (1950 + n % 50) || '-' || lpad((n % 12 + 1)::text, 2, '0') || '-' || lpad((n % 28 + 1)::text, 2, '0'),
         CASE WHEN n % 3 = 0 THEN '--' || lpad((n % 12 + 1)::text, 2, '0') || '-' || lpad((n % 27 + 1)::text, 2, '0') END,
         'FEB_28', 'en', '{}', now(), now(), now(), now(), CASE WHEN n % 10 = 0 THEN now() END
+    FROM generate_series(1, :users) AS n
+    """
+)
+
+FILL_REQUESTS = text(
+    """
+    INSERT INTO requests SELECT '', 'request ' || n, '', lpad(to_hex(n), 32, '0')::uuid, '', now() - n * interval '1 minute'
     FROM generate_series(1, :users) AS n
     """
 )
@@ -47,6 +55,8 @@ STATEMENTS: dict[str, Any] = {
     "of an email": listing(UserFilter(email_key="u77@example.com"), None, 51),
     "of an email, deleted too": listing(UserFilter(email_key="u77@example.com", show_deleted=True), None, 51),
     "of an external id": listing(UserFilter(external_id="hr-77"), None, 51),
+    "a remembered request": select(requests).where((requests.c.caller == "") & (requests.c.request_id == "request 7")),
+    "forgotten requests": forgetting(older_than_hours=USERS / 60 - 1),
 }
 
 
@@ -58,7 +68,8 @@ async def full(databases: Any) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(PostgresSettings(database_url=SecretStr(made.url)), "test")
     async with engine.begin() as connection:
         await connection.execute(FILL, {"users": USERS})
-        await connection.execute(text("ANALYZE users"))
+        await connection.execute(FILL_REQUESTS, {"users": USERS})
+        await connection.execute(text("ANALYZE users, requests"))
     yield engine
     await engine.dispose()
     databases.drop(made)
@@ -73,6 +84,11 @@ async def test_every_statement_goes_by_an_index(full: AsyncEngine, statement: Se
     assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], plan
     looked_at = max((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in nodes)
     assert looked_at <= 1200, plan
+
+
+async def test_statements_are_planned_for_their_values(full: AsyncEngine) -> None:
+    async with full.begin() as connection:
+        assert (await connection.execute(text("SHOW plan_cache_mode"))).scalar_one() == "force_custom_plan"
 
 
 def _nodes(node: dict[str, Any]) -> Any:

@@ -55,7 +55,9 @@ def test_a_page_goes_on_where_the_one_before_ended() -> None:
     assert page_start(UserFilter(), "") is None
 
 
-@pytest.mark.parametrize("token", ["rubbish", "!", "Zm9v", "ä", page_token(UserFilter(timezone="UTC"), LAST), "A" * 5000])
+@pytest.mark.parametrize(
+    "token", ["rubbish", "!", "Zm9v", "ä", page_token(UserFilter(timezone="UTC"), LAST), "A" * 5000, page_token(UserFilter(), LAST) + "\0"]
+)
 def test_a_token_that_is_not_this_lists_is_refused(token: str) -> None:
     with pytest.raises(InvalidPageToken, match="The page token is not one of this list: use the nextPageToken of a response"):
         page_start(UserFilter(), token)

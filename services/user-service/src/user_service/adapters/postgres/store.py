@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, delete, func, insert, select, update
+from sqlalchemy import Delete, Executable, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -72,14 +72,17 @@ class PostgresUserStore:
             return int((await connection.execute(select(cache_generation.c.generation))).scalar_one())
 
     async def forget_requests(self, older_than_hours: float) -> int:
-        age = timedelta(hours=older_than_hours)
         async with transaction(self._engine) as connection:
-            old = requests.c.created_at < func.clock_timestamp() - age
-            return (await connection.execute(delete(requests).where(old))).rowcount
+            return (await connection.execute(forgetting(older_than_hours))).rowcount
 
     async def _users(self, statement: Executable, values: dict[str, UUID] | None = None) -> list[User]:
         async with transaction(self._engine) as connection:
             return [to_user(row) for row in await connection.execute(statement, values)]
+
+
+def forgetting(older_than_hours: float) -> Delete:
+    # Not clock_timestamp(): it may change from row to row, and so no index could be used.
+    return delete(requests).where(requests.c.created_at < func.now() - timedelta(hours=older_than_hours))
 
 
 class PostgresUnitOfWork:
