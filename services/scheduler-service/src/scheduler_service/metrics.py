@@ -38,6 +38,7 @@ def job_run(job: str) -> Iterator[None]:
     _JOB_LAST_SUCCESS.labels(job).set(clock.unix_seconds())
 
 
+SENT = Counter("scheduler_messages_sent", "Messages sent, by kind and whether on time by the setting or later.", ["kind", "timeliness"])
 CHANGES = Counter("scheduler_user_changes", "Snapshots of users taken in, by whether they were newer.", ["result"])
 REPLANNED = Counter("scheduler_replan_actions", "What changes of users did to messages.", ["action"])
 REPLAN_ERRORS = Counter("scheduler_replan_errors", "Kinds that could not be planned for a user: a zone or date not known here.")
@@ -45,6 +46,7 @@ PLANNED = Counter("scheduler_messages_planned", "Messages planned by *plan* and 
 MOVED = Counter("scheduler_messages_moved", "Messages moved by newer rules: tzdata, send times, budgets.")
 STOOD_BACK = Gauge("scheduler_plan_stands_back", "1 while this replica's rules are older than the plan's.")
 DEFAULT_PARTITION_ROWS = Gauge("scheduler_default_partition_rows", "Messages that no month's partition was made for; any is an alert.")
+REFUSED = Counter("scheduler_transitions_refused", "Changes that a message's state does not allow, and were not made.", ["transition"])
 TZDATA = Gauge("scheduler_tzdata", "1, labelled with the version of the time-zone rules.", ["version"])
 _RECORDS = Counter(
     "scheduler_records_consumed", "Records of other services' topics, by whether they could be read.", ["consumer", "result"]

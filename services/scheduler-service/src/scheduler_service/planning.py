@@ -1,16 +1,30 @@
 """*plan*: everybody whose day it is, by the rules that are in force."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from scheduler_service import metrics
-from scheduler_service.domain import Basis, KindRules, PlanRules, Recipient, Slice, Slot, batches, day_instants, slot_of, source_of
+from scheduler_service.domain import (
+    Basis,
+    DayInstant,
+    KindRules,
+    PlanRules,
+    Recipient,
+    Slice,
+    Slot,
+    batches,
+    day_instants,
+    slot_of,
+    source_of,
+)
 from scheduler_service.ports import BasisUnit, PlanStore
 
 log = structlog.get_logger()
+
+Instants = Mapping[str, Sequence[DayInstant]]
 
 #: Recipients from which the slots of a new kind are made in one transaction.
 _FILL = 5_000
@@ -38,6 +52,7 @@ class Planner:
         self._retention = timedelta(days=31 * retention_months)
         self._changed = changed
         self._took_part = False
+        self._made_up_to = datetime.min.replace(tzinfo=UTC)
 
     async def prepare(self) -> None:
         """What a replica needs before it serves: partitions to write to, and to know whether its rules are in force."""
@@ -49,13 +64,21 @@ class Planner:
         counts = await self.keep_partitions()
         if not await self.take_up_rules():
             return counts | {"stood_back": 1}
-        counts["moved"] = await self._move()
-        metrics.MOVED.inc(counts["moved"])
-        return counts | {"planned": await self._plan(self._rules.horizon)}
+        instants = self._instants(await self._store.now(), self._rules.horizon)
+        return counts | {"moved": await self._move(instants), "planned": await self._plan(instants)}
 
     async def plan_missed(self) -> int:
-        """Plan what is past its instant and could still be made up; return how many messages that was."""
-        return await self._plan(timedelta()) if await self.take_up_rules() else 0
+        """Plan what is past its instant and could still be made up; return how many messages that was.
+
+        What an earlier call has looked at is not looked at again: whatever changes since then is planned with the change.
+        """
+        if not await self.take_up_rules():
+            return 0
+        now = await self._store.now()
+        past = self._instants(now, timedelta())
+        planned = await self._plan({kind: [i for i in found if i.moments.due_at >= self._made_up_to] for kind, found in past.items()})
+        self._made_up_to = now
+        return planned
 
     async def keep_partitions(self) -> dict[str, int]:
         now = await self._store.now()
@@ -112,23 +135,25 @@ class Planner:
         made = ((kind, rules, source_of(rules, recipient)) for kind, rules in self._rules.kinds.items() if kind in kinds)
         return [slot_of(kind, rules, recipient, source, None) for kind, rules, source in made if source is not None]
 
-    async def _move(self) -> int:
+    def _instants(self, now: datetime, horizon: timedelta) -> Instants:
+        return {kind: day_instants(rules, now, horizon) for kind, rules in self._rules.kinds.items()}
+
+    async def _move(self, instants: Instants) -> int:
         """Re-plan what other rules had planned and whose time has not come, after a report of who moves by how much."""
-        now = await self._store.now()
         moved = 0
-        for kind, rules in self._rules.kinds.items():
-            instants = day_instants(rules, now, 2 * self._rules.horizon)
-            shifts = await self._store.shifts(kind, instants)
+        for kind, found in instants.items():
+            shifts = await self._store.shifts(kind, found)
             for shift in shifts:
                 log.info("plan.moves", kind=kind, zone=shift.zone, messages=shift.messages, largest_seconds=shift.largest.total_seconds())
-            moved += await self._store.move(kind, instants) if shifts else 0
+            moved += await self._store.move(kind, found) if shifts else 0
+        metrics.MOVED.inc(moved)
         return moved
 
-    async def _plan(self, horizon: timedelta) -> int:
-        now = await self._store.now()
+    async def _plan(self, instants: Instants) -> int:
         planned = 0
-        for rules in self._rules.kinds.values():
-            slices = await self._store.slices(rules, day_instants(rules, now, horizon), self._batch_slots)
+        for kind, found in instants.items():
+            rules = self._rules.kinds[kind]
+            slices = await self._store.slices(rules, found, self._batch_slots) if found else []
             planned += await self._plan_slices(rules, slices)
         metrics.PLANNED.inc(planned)
         if planned:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
+from scheduler_service import metrics
 from scheduler_service.domain import (
     GREETED_DAYS,
     Change,
@@ -14,6 +15,7 @@ from scheduler_service.domain import (
     PlanRules,
     Recipient,
     Replan,
+    Transition,
     replan,
 )
 from scheduler_service.ports import Offsets, Queries, ReplanStore, ReplanUnit
@@ -105,5 +107,6 @@ class Plan:
     async def replay(self, message_ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
         """The messages that are planned again, and why the others are not."""
         refused = dict(await self._queries.replay(message_ids)) if message_ids else {}
+        metrics.REFUSED.labels(Transition.REPLAYED).inc(len(refused))
         self._changed()
         return [message_id for message_id in message_ids if message_id not in refused], refused

@@ -91,7 +91,9 @@ class Settings(KafkaSettings, MigrationSettings):
         kinds = {name: self._kind_rules(kind) for name, kind in discover().items()}
         return PlanRules(kinds, timedelta(hours=self.plan_horizon_hours), self.plan_epoch)
 
+    @property
     def on_time(self) -> Mapping[str, float]:
+        """The lateness in seconds, by kind, that is still on time."""
         return {kind: self.on_time_seconds.get(kind, 60.0) for kind in discover()}
 
     def _kind_rules(self, kind: Occasion) -> KindRules:

@@ -1,6 +1,7 @@
 """SPEC's table P4, row by row, over the fake and over Postgres."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -94,7 +95,7 @@ class TestContentChanged:
     EDITS = ({"email": "new@example.org"}, {"first_name": "Augusta"}, {"last_name": "King"}, {"locale": "de"})
 
     @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: next(iter(edit)))
-    async def test_a_copy_on_its_way_is_called_back(self, desk: Desk, edit: dict[str, str]) -> None:
+    async def test_a_copy_on_its_way_is_called_back(self, desk: Desk, edit: dict[str, Any]) -> None:
         queued = await desk.put(await planned(desk), State.QUEUED)
         taken = await desk.take(DUE, person(version=2, **edit))
         recalled = await desk.message()

@@ -1,12 +1,13 @@
 """What each batch of records sets off, and what is counted of it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from scheduler_service import metrics
 from scheduler_service.domain import Recipient
 from scheduler_service.outcomes import Outcome
 from scheduler_service.ports import Offsets
+from scheduler_service.ports_delivery import Confirmed
 from scheduler_service.service import TakenIn, UserChanges
 from scheduler_service.settlement import Settled, Settler, waits_again
 
@@ -15,13 +16,19 @@ MESSAGE_OUTCOME = "heyday.notifier.v1.message-outcome"
 
 
 class Intake:
-    """Batches of both topics as use cases. `wake` is called when something may have come due."""
+    """Batches of both topics as use cases.
 
-    def __init__(self, changes: UserChanges, settler: Settler, wake: Callable[[], None], consumer: str) -> None:
+    `wake` is called when something may have come due. `on_time`: the lateness in seconds, by kind, that is still reported as on time.
+    """
+
+    def __init__(
+        self, changes: UserChanges, settler: Settler, wake: Callable[[], None], consumer: str, on_time: Mapping[str, float]
+    ) -> None:
         self._changes = changes
         self._settler = settler
         self._wake = wake
         self._consumer = consumer
+        self._on_time = on_time
 
     async def take_changes(self, snapshots: Sequence[Recipient], offsets: Offsets) -> None:
         _count_changes(await self._changes.take_in(snapshots, self._consumer, offsets))
@@ -30,8 +37,15 @@ class Intake:
         """Settling is safe to repeat, so the broker's offsets, committed afterwards, are enough."""
         settled = await self._settler.settle(outcomes)
         _count_outcomes(settled)
+        self._measure_lateness(settled.confirmed)
         if waits_again(settled):
             self._wake()
+
+    def _measure_lateness(self, sent: Sequence[Confirmed]) -> None:
+        for message in sent:
+            seconds = (message.sent_at - message.due_at) / 1_000_000
+            metrics.LATENESS_SECONDS.labels(message.kind).observe(seconds)
+            metrics.SENT.labels(message.kind, "on_time" if seconds <= self._on_time[message.kind] else "late").inc()
 
 
 def _count_changes(taken: TakenIn) -> None:
@@ -46,7 +60,5 @@ def _count_outcomes(settled: Settled) -> None:
     metrics.SETTLED.labels("sent").inc(len(settled.confirmed))
     metrics.STALE.inc(settled.stale)
     metrics.UNKNOWN.inc(settled.unknown)
-    for confirmed in settled.confirmed:
-        metrics.LATENESS_SECONDS.labels(confirmed.kind).observe((confirmed.sent_at - confirmed.due_at) / 1_000_000)
     for transition, count in Counter(settlement.transition for _, _, settlement in settled.changed if settlement.transition).items():
         metrics.SETTLED.labels(transition).inc(count)

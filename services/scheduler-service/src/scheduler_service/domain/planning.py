@@ -62,10 +62,10 @@ def day_instants(rules: KindRules, now: datetime, horizon: timedelta, names: Ite
 
     Aliases too: another tzdata may have called them by that name.
     """
-    moments = rules.open_moments(sorted(zones.accepted()) if names is None else names, now, horizon)
     return [
-        DayInstant(local_date, match.month, match.day, str(match.rule or ""), at)
-        for local_date, at in moments
+        DayInstant(local_date, match.month, match.day, str(match.rule or ""), moments)
+        for name in (sorted(zones.accepted()) if names is None else names)
+        for local_date, moments in rules.open_moments(name, now, horizon)
         for match in rules.occasion.observing(local_date)
     ]
 

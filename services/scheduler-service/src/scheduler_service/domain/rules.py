@@ -1,6 +1,6 @@
 """When each kind of occasion is sent, and how late it may be."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -38,16 +38,14 @@ class KindRules:
         late_until = instant.day_ends_at if self.late is None else min(instant.day_ends_at, instant.at + self.late)
         return Moments(instant.at, late_until, late_until + self.belated, instant.zone, zones.TZDATA_VERSION, instant.rule.value)
 
-    def open_moments(self, names: Iterable[str], now: datetime, horizon: timedelta) -> Iterator[tuple[date, Moments]]:
-        """Every zone's local dates whose greeting could still go out, or falls due within the horizon; each zone's in order."""
-        for name in names:
-            for local_date in self.open_dates(name, now, horizon):
-                yield local_date, self.moments(name, local_date)
-
-    def open_dates(self, zone: str, now: datetime, horizon: timedelta) -> list[date]:
+    def open_moments(self, zone: str, now: datetime, horizon: timedelta) -> Iterator[tuple[date, Moments]]:
+        """The zone's local dates whose greeting could still go out, or falls due within the horizon, in order."""
         first = now.astimezone(UTC).date() - (self.belated + 3 * ONE_DAY)
-        days = (self.belated + horizon).days + 7
-        return [day for day in (first + ONE_DAY * n for n in range(days)) if self.is_open(self.moments(zone, day), now, horizon)]
+        for days in range((self.belated + horizon).days + 7):
+            local_date = first + ONE_DAY * days
+            moments = self.moments(zone, local_date)
+            if self.is_open(moments, now, horizon):
+                yield local_date, moments
 
     def is_open(self, moments: Moments, now: datetime, horizon: timedelta) -> bool:
         return moments.expires_at > now and moments.due_at < now + horizon

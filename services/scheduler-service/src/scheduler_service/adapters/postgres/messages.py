@@ -26,7 +26,7 @@ ORDER BY u.id
 ON CONFLICT (id, local_date) DO NOTHING
 """
 
-# The rows are locked; the revision they were read with says so once more.
+# The rows are locked; the revision they were read with says so once more. The bounds prune: equal dates of a join do not.
 _UPDATE = """
 UPDATE messages m
 SET state = u.state, revision = u.revision, due_at = u.due_at, send_at = u.send_at, late_until_at = u.late_until_at,
@@ -39,7 +39,8 @@ FROM unnest(%(id)s::uuid[], %(local_date)s::date[], %(state)s::text[], %(revisio
     %(timezone)s::text[], %(tzdata_version)s::text[], %(zone_rule)s::text[], %(asked_revision)s::int[], %(reason)s::text[])
   AS u(id, local_date, state, revision, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version, zone_rule,
     asked_revision, reason)
-WHERE m.id = u.id AND m.local_date = u.local_date AND m.revision IN (u.revision, u.revision - 1)
+WHERE m.id = u.id AND m.local_date = u.local_date AND m.local_date BETWEEN %(first)s AND %(last)s
+  AND m.revision IN (u.revision, u.revision - 1)
 """
 
 
@@ -49,7 +50,8 @@ async def write(connection: AsyncConnection[Any], planned: Sequence[Message], ch
         await connection.execute(_INSERT, _columns(planned) | {"now": now})
     await failpoint.reach("scheduler.replan.between_writes")
     if changed:
-        await connection.execute(_UPDATE, _columns(changed) | {"now": now})
+        dates = [message.local_date for message in changed]
+        await connection.execute(_UPDATE, _columns(changed) | {"now": now, "first": min(dates), "last": max(dates)})
 
 
 def message_of(row: Sequence[Any]) -> Message:

@@ -54,7 +54,8 @@ FROM (
       AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
            OR (o.slot_year < extract(year FROM i.local_date)
                AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
-      AND NOT EXISTS (SELECT FROM messages m WHERE m.id = x.id AND m.local_date = i.local_date)
+      AND NOT EXISTS (
+          SELECT FROM messages m WHERE m.id = x.id AND m.local_date = i.local_date AND m.local_date BETWEEN %(first)s AND %(last)s)
     ORDER BY o.user_id
     FOR SHARE OF o
 ) p
@@ -82,7 +83,7 @@ UPDATE messages m
 SET due_at = v.due_at, send_at = greatest(v.due_at, CASE WHEN m.attempts > 0 THEN m.send_at END), late_until_at = v.late_until_at,
     expires_at = v.expires_at, zone_rule = v.zone_rule, tzdata_version = %(tzdata_version)s, revision = m.revision + 1, updated_at = %(now)s
 FROM moving v
-WHERE m.id = v.id AND m.local_date = v.local_date
+WHERE m.id = v.id AND m.local_date = v.local_date AND m.local_date BETWEEN %(first)s AND %(last)s
 """
 
 
@@ -104,12 +105,14 @@ async def slices(connection: AsyncConnection[Any], kind: str, instants: Sequence
 
 
 async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequence[Slice], now: Any) -> int:
-    instants = _instants([piece.instant for piece in batch])
-    parameters = instants | {
+    dates = [piece.instant.local_date for piece in batch]
+    parameters = _instants([piece.instant for piece in batch]) | {
         "kind": rules.occasion.name,
         "above": [piece.above for piece in batch],
         "upto": [piece.upto for piece in batch],
-        "digits": [piece.instant.local_date.strftime("%Y%m%d") for piece in batch],
+        "digits": [day.strftime("%Y%m%d") for day in dates],
+        "first": min(dates),
+        "last": max(dates),
         "tzdata_version": batch[0].instant.moments.tzdata_version,
         "first_after_years": rules.occasion.first_after_years,
         "sends_at_once": rules.sends_at_once,

@@ -1,0 +1,185 @@
+"""Every statement of the plan's side on 300,000 messages over 24 months: no table is read whole, partitions are pruned."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from occasions.identity import message_id
+from scheduler_service.adapters.postgres import messages, partitions, plan, queries, recipients, replan
+from scheduler_service.domain import day_instants
+from scheduler_service.testing import rules
+
+MESSAGES, MONTHS = 300_000, 24
+FIRST = date(2025, 1, 1)
+TODAY = date(2026, 6, 15)
+USER = UUID(int=7)
+
+_FILL = """
+INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version, zone_rule)
+SELECT (to_char(d, 'YYYYMMDD') || left(md5(n::text), 4) || '8' || substr(md5(n::text), 5, 3) || '8' || substr(md5(n::text), 8, 15))::uuid,
+    d, lpad(to_hex(n %% 100000), 32, '0')::uuid, 'birthday', CASE WHEN d < %(today)s THEN 'SENT' ELSE 'SCHEDULED' END,
+    d + interval '9 hours', d + interval '9 hours', d + interval '1 day', d + interval '3 days', 'UTC', '2026a', 'EXACT'
+FROM generate_series(0, %(messages)s - 1) n, LATERAL (SELECT %(first)s::date + (n %% %(days)s) AS d) AS day
+"""
+_PEOPLE = """
+INSERT INTO recipients (user_id, epoch, version, email, first_name, last_name, locale, timezone, leap_day_rule, suppressed, deleted, erased)
+SELECT lpad(to_hex(n), 32, '0')::uuid, 1, 1, '', '', '', 'en', 'UTC', 'FEB_28', '{}', false, false FROM generate_series(0, 99999) n
+"""
+_SLOTS = """
+INSERT INTO occasions (user_id, kind, zone, month, day, leap_day_rule, known_at, active)
+SELECT user_id, 'birthday', 'UTC', 1 + n % 12, 1 + n % 28, 'FEB_28', '2020-01-01Z', true
+FROM (SELECT user_id, row_number() OVER () AS n FROM recipients) r
+"""
+
+
+@pytest.fixture(scope="module")
+async def filled(databases: Any) -> AsyncIterator[str]:
+    from scheduler_service.__main__ import MIGRATIONS
+    from servicekit.postgres.migrations import migrate
+
+    database = databases.create("scheduler", None)
+    await asyncio.to_thread(migrate, database.url, "scheduler", MIGRATIONS)
+    async with await psycopg.AsyncConnection.connect(database.url) as connection:
+        await partitions.make(connection, FIRST, MONTHS)
+        await connection.execute(_FILL, {"messages": MESSAGES, "first": FIRST, "today": TODAY, "days": 728})
+        await connection.execute(_PEOPLE)
+        await connection.execute(_SLOTS)
+        await connection.commit()
+        await connection.set_autocommit(True)
+        await connection.execute("VACUUM ANALYZE")
+    yield database.url
+    databases.drop(database)
+
+
+async def explain(url: str, statement: str, parameters: Any, tune: str = "") -> str:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        if tune:
+            await connection.execute(tune)
+        cursor = await connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {statement}", parameters)
+        text = "\n".join(row[0] for row in await cursor.fetchall())
+        await connection.rollback()
+    return text
+
+
+def months_read(text: str) -> set[str]:
+    """The partitions that were read, not merely planned for."""
+    lines = [line for line in text.splitlines() if "never executed" not in line]
+    return {month for line in lines for month in re.findall(r"on (messages_(?:\d{4}_\d{2}))", line)}
+
+
+def assert_no_table_read_whole(text: str) -> None:
+    # The default partition is empty, and a page of it costs nothing to read.
+    scans = [line for line in text.splitlines() if "Seq Scan on" in line and "messages_default" not in line]
+    assert scans == [], text
+
+
+async def test_the_lock_of_a_batch_of_users(filled: str) -> None:
+    text = await explain(filled, replan._LOCK_MESSAGES, [[USER, UUID(int=9)], TODAY - timedelta(days=62)])
+    assert_no_table_read_whole(text)
+    assert min(months_read(text)) == "messages_2026_04"
+    assert_no_table_read_whole(await explain(filled, recipients._LOCK, [[USER]]))
+    assert_no_table_read_whole(await explain(filled, recipients._LOCK_SLOTS, [[USER]]))
+
+
+async def test_the_lock_of_messages_that_hold_a_year(filled: str) -> None:
+    held = message_id(USER, "birthday", date(2025, 8, 3))
+    text = await explain(filled, replan._LOCK_HELD, [[held], date(2025, 8, 3), date(2025, 8, 3), TODAY - timedelta(days=62)])
+    assert_no_table_read_whole(text)
+    assert months_read(text) == {"messages_2025_08"}
+
+
+async def test_the_writes_of_a_batch(filled: str) -> None:
+    day = date(2026, 7, 1)
+    identity = message_id(USER, "birthday", day)
+    instant = datetime(2026, 7, 1, 9, tzinfo=UTC)
+    row: dict[str, Any] = {
+        "id": [identity],
+        "local_date": [day],
+        "state": ["CANCELLED"],
+        "revision": [2],
+        "timezone": ["UTC"],
+        "tzdata_version": ["2026a"],
+        "zone_rule": ["EXACT"],
+        "asked_revision": [0],
+        "reason": [""],
+        "now": instant,
+        "first": day,
+        "last": day,
+    }
+    moments = {name: [instant] for name in ("due_at", "send_at", "late_until_at", "expires_at")}
+    text = await explain(filled, messages._UPDATE, row | moments)
+    assert_no_table_read_whole(text)
+    assert months_read(text) <= {"messages_2026_07"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "most_months"),
+    [({"user_id": USER}, 24), ({"local_date": TODAY}, 1), ({"user_id": USER, "local_date": TODAY}, 1), ({"after_date": TODAY}, 18)],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
+)
+async def test_lists(filled: str, conditions: dict[str, Any], most_months: int) -> None:
+    parameters: dict[str, Any] = conditions | {"after_id": message_id(USER, "birthday", TODAY), "limit": 51}
+    where = " AND ".join(queries._CONDITIONS[name] for name in conditions)
+    statement = f"SELECT {messages.COLUMNS} FROM messages WHERE {where} ORDER BY local_date DESC, id DESC LIMIT %(limit)s"
+    text = await explain(filled, statement, parameters, "SET LOCAL enable_seqscan = off")
+    assert_no_table_read_whole(text)
+    assert len(months_read(text)) <= most_months
+
+
+async def test_one_message(filled: str) -> None:
+    text = await explain(filled, queries._MESSAGE, [message_id(USER, "birthday", TODAY), TODAY])
+    assert_no_table_read_whole(text)
+    assert months_read(text) == {"messages_2026_06"}
+
+
+async def test_planning_goes_from_slot_to_slot(filled: str) -> None:
+    from scheduler_service.adapters.postgres.plan_store import _BY_SLOT
+
+    now = datetime(2026, 6, 15, tzinfo=UTC)
+    birthday = rules().kinds["birthday"]
+    instants = day_instants(birthday, now, timedelta(hours=48), ["UTC"])
+    recorder = Recorder(filled, _BY_SLOT)
+    slices = await plan.slices(recorder, "birthday", instants, 100)  # type: ignore[arg-type]
+    assert slices == []
+    assert_no_table_read_whole(recorder.text)
+    async with await psycopg.AsyncConnection.connect(filled) as connection:
+        await connection.execute(_BY_SLOT)
+        slices = await plan.slices(connection, "birthday", instants, 100)
+    await plan.plan(recorder, birthday, slices[:3], now)  # type: ignore[arg-type]
+    assert_no_table_read_whole(recorder.text)
+    assert months_read(recorder.text) <= {"messages_2026_06"}
+
+
+async def test_moving_reads_what_waits_in_the_dates_of_the_horizon(filled: str) -> None:
+    from scheduler_service.adapters.postgres.plan_store import _TUNE
+
+    now = datetime(2026, 6, 15, tzinfo=UTC)
+    instants = day_instants(rules().kinds["birthday"], now, timedelta(hours=96))
+    recorder = Recorder(filled, _TUNE)
+    for statement in (plan.shifts, plan.move):
+        await statement(recorder, "birthday", instants, now)  # type: ignore[arg-type]
+        assert_no_table_read_whole(recorder.text)
+        assert months_read(recorder.text) <= {"messages_2026_06"}
+
+
+class Recorder:
+    """Stands in for a connection: explains instead of executing."""
+
+    def __init__(self, url: str, tune: str) -> None:
+        self._url = url
+        self._tune = tune
+        self.text = ""
+        self.rowcount = 0
+
+    async def execute(self, statement: str, parameters: Any) -> "Recorder":
+        self.text = await explain(self._url, statement, parameters, self._tune)
+        return self
+
+    async def fetchall(self) -> Sequence[Any]:
+        return []
