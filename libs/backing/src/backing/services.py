@@ -40,7 +40,7 @@ class Addresses:
 SERVICES: Final = {
     "user-service": Service("user_service", schema="users", kafka=True, redis=True),
     "dispatcher-service": Service("dispatcher_service", redis=True, provider=True),
-    "scheduler-service": Service("scheduler_service", schema="scheduler", kafka=True, calls=("user-service",)),
+    "scheduler-service": Service("scheduler_service", schema="scheduler", kafka=True),
     "notifier-service": Service("notifier_service", schema="notifier", kafka=True, redis=True, calls=("dispatcher-service",)),
 }
 GATEWAY: Final = "gateway"
