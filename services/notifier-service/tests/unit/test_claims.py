@@ -133,6 +133,17 @@ def test_a_question_about_the_unknown_leaves_a_tomb(due: Due, now_us: int) -> No
     assert (outcome.result, outcome.unsure) == (State.CANCELLED, False)
 
 
+def test_a_doubt_keeps_the_content_that_may_have_been_sent(due: Due, now_us: int) -> None:
+    """Else the revision after the one that was refused for its content would be compared with what was never sent."""
+    sent = Entry(due.id, due.local_date, due.user_id, State.RETRY, revision=4, unsure=True, first_unsure_us=now_us, digest=bytes(16))
+    refused = judge(sent, due, now_us, FENCE, TERMS)
+    assert refused.entry is not None
+    assert (refused.entry.state, refused.entry.digest) == (State.UNCERTAIN, sent.digest)
+    again = judge(refused.entry, replace(due, revision=6), now_us, FENCE, TERMS)
+    assert again.entry is not None
+    assert again.entry.state is State.UNCERTAIN
+
+
 def test_digests_tell_where_one_input_ends() -> None:
     assert content_digest("ab", "c") != content_digest("a", "bc")
     assert content_digest("ab", "") != content_digest("", "ab")
