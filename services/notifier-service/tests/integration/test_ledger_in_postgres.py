@@ -50,9 +50,7 @@ async def test_of_many_claimants_one_wins(ledger: PostgresLedger, make_due: Make
     assert sum(j.verdict is Verdict.WAIT for claim in claims for j in claim.judgements) == 250
 
 
-async def test_claims_results_and_cancels_of_one_batch_do_not_deadlock(
-    ledger: PostgresLedger, make_due: Make, cancel_of: Callable[..., Any]
-) -> None:
+async def test_claims_results_and_cancels_do_not_deadlock(ledger: PostgresLedger, make_due: Make, cancel_of: Callable[..., Any]) -> None:
     dues = [make_due() for _ in range(100)]
     for _ in range(3):
         await asyncio.gather(

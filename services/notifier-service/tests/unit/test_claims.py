@@ -113,7 +113,7 @@ def test_a_question_changes_nothing_but_the_tomb_under_a_live_claim(due: Due, no
         assert after.tomb == max(entry.tomb, 5)
         assert (outcome is None) is entry.is_live(now_us)
         if entry.is_live(now_us) or entry.state is State.SENT:
-            assert replace(after, tomb=entry.tomb, updated_us=entry.updated_us) == entry
+            assert after._replace(tomb=entry.tomb, updated_us=entry.updated_us) == entry
 
 
 def test_a_question_ends_what_is_open_and_below_it_and_only_that(due: Due, now_us: int) -> None:

@@ -57,18 +57,18 @@ def test_backoff_doubles_up_to_its_longest(attempts: int, seconds: int) -> None:
 
 @pytest.mark.parametrize(("unsure", "state"), [(False, State.FAILED), (True, State.UNCERTAIN)])
 def test_no_attempts_left_ends_it(due: Due, claimed: Entry, now_us: int, unsure: bool, state: State) -> None:
-    concluded = conclude(replace(claimed, attempts=7), due, refused(unsure=unsure), now_us, TERMS)
+    concluded = conclude(claimed._replace(attempts=7), due, refused(unsure=unsure), now_us, TERMS)
     assert (concluded.entry.state, concluded.entry.attempts, concluded.entry.reason) == (state, 8, "http_503")
     assert (concluded.dead_letter is not None) is (state is State.FAILED)
 
 
 def test_one_attempt_left_is_another_try(due: Due, claimed: Entry, now_us: int) -> None:
-    assert conclude(replace(claimed, attempts=6), due, refused(), now_us, TERMS).entry.state is State.RETRY
+    assert conclude(claimed._replace(attempts=6), due, refused(), now_us, TERMS).entry.state is State.RETRY
 
 
 @pytest.mark.parametrize(("unsure", "state"), [(False, State.FAILED), (True, State.UNCERTAIN)])
 def test_permanent_ends_it_at_once(due: Due, claimed: Entry, now_us: int, unsure: bool, state: State) -> None:
-    entry = conclude(replace(claimed, unsure=unsure), due, Result(Tried.PERMANENT, reason="http_422"), now_us, TERMS).entry
+    entry = conclude(claimed._replace(unsure=unsure), due, Result(Tried.PERMANENT, reason="http_422"), now_us, TERMS).entry
     assert (entry.state, entry.reason) == (state, "http_422")
 
 
@@ -80,7 +80,7 @@ def test_a_next_attempt_past_the_budget_ends_it(due: Due, claimed: Entry, now_us
 def test_unsure_is_retried_and_stays_unsure_since_its_claim(due: Due, claimed: Entry, now_us: int) -> None:
     entry = conclude(claimed, due, Result(Tried.UNSURE, reason="timeout"), now_us + SECOND, TERMS).entry
     assert (entry.state, entry.unsure, entry.first_unsure_us) == (State.RETRY, True, now_us)
-    later = conclude(replace(entry, claimed_us=now_us + 90 * SECOND), due, refused(), now_us + 91 * SECOND, TERMS).entry
+    later = conclude(entry._replace(claimed_us=now_us + 90 * SECOND), due, refused(), now_us + 91 * SECOND, TERMS).entry
     assert (later.unsure, later.first_unsure_us) == (True, now_us)
 
 

@@ -1,7 +1,6 @@
 """The ports without servers, for tests of the use cases. They pass the same contract suites as the real ones."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from notifier_service.domain import (
@@ -113,8 +112,7 @@ class MemoryLedger:
 
 def _written(before: Entry, entry: Entry) -> Entry:
     """What a result changes; the rest, the tomb above all, may have been changed meanwhile."""
-    return replace(
-        before,
+    return before._replace(
         state=entry.state,
         attempts=max(before.attempts, entry.attempts),
         provider=entry.provider,

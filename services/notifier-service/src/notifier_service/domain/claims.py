@@ -1,6 +1,6 @@
 """What the ledger says to a record: whether it may be sent now, was decided before, or has to wait."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from notifier_service.domain.values import DECIDED, Cancellation, Due, Entry, Outcome, Reason, State, Terms, outcome_of
@@ -51,7 +51,7 @@ def cancel(entry: Entry | None, asked: Cancellation, now_us: int, fence: int) ->
     """Raise the tomb and answer the question; silent (None) under a live claim, whose outcome will be the answer."""
     if entry is None:
         entry = Entry(asked.id, asked.local_date, asked.user_id, State.CANCELLED, reason=Reason.CANCELLED, created_us=now_us)
-    raised = replace(entry, tomb=max(entry.tomb, asked.revision), updated_us=now_us)
+    raised = entry._replace(tomb=max(entry.tomb, asked.revision), updated_us=now_us)
     if entry.is_live(now_us):
         return raised, None
     if entry.state is State.SENT:
@@ -65,21 +65,20 @@ def _claim(entry: Entry, due: Due, now_us: int, fence: int, terms: Terms) -> Jud
     took_over = entry.state is State.CLAIMED
     claimed = _renew(entry, due, now_us, fence, terms)
     if took_over:
-        claimed = replace(claimed, unsure=True, first_unsure_us=claimed.first_unsure_us or entry.claimed_us)
+        claimed = claimed._replace(unsure=True, first_unsure_us=claimed.first_unsure_us or entry.claimed_us)
     reason = _obstacle(entry, claimed, due, now_us, terms)
     if reason is None:
         return Judgement(Verdict.SEND, claimed, written=True)
-    ended = replace(claimed, state=State.UNCERTAIN if claimed.unsure else State.EXPIRED, reason=reason, lease_until_us=None)
+    ended = claimed._replace(state=State.UNCERTAIN if claimed.unsure else State.EXPIRED, reason=reason, lease_until_us=None)
     if claimed.unsure:  # What may have been sent is what later revisions are compared with, not what was refused here.
-        ended = replace(ended, digest=entry.digest)
+        ended = ended._replace(digest=entry.digest)
     return Judgement(Verdict.ANSWER, ended, written=True, outcome=outcome_of(ended, due.revision, due.traceparent))
 
 
 def _renew(entry: Entry, due: Due, now_us: int, fence: int, terms: Terms) -> Entry:
     # A replay is a person's decision: attempts are counted anew, and what may have been sent before is no obstacle any more.
     replayed = due.replay > entry.replay
-    return replace(
-        entry,
+    return entry._replace(
         state=State.CLAIMED,
         revision=due.revision,
         kind=due.kind,
@@ -126,10 +125,10 @@ def _bury(entry: Entry, now_us: int, fence: int) -> Entry:
     """End what the tomb covers and is still open. A lapsed claim's holder is fenced off, and may have sent."""
     if entry.revision > entry.tomb or entry.state not in (State.CLAIMED, State.RELEASED, State.RETRY):
         return entry
-    ended = replace(entry, state=State.CANCELLED, reason=Reason.CANCELLED, lease_until_us=None, next_attempt_us=None, updated_us=now_us)
+    ended = entry._replace(state=State.CANCELLED, reason=Reason.CANCELLED, lease_until_us=None, next_attempt_us=None, updated_us=now_us)
     if entry.state is not State.CLAIMED:
         return ended
-    return replace(ended, fence=fence, unsure=True, first_unsure_us=entry.first_unsure_us or entry.claimed_us)
+    return ended._replace(fence=fence, unsure=True, first_unsure_us=entry.first_unsure_us or entry.claimed_us)
 
 
 def _cancelled(entry: Entry, revision: int, traceparent: str) -> Outcome:

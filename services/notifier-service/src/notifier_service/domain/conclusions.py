@@ -1,6 +1,6 @@
 """What becomes of a delivery when its dispatch has ended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notifier_service.domain.values import Attempt, DeadLetter, Due, Entry, Outcome, Reason, Result, State, Terms, Tried, outcome_of
 
@@ -21,12 +21,11 @@ class Conclusion:
 def conclude(entry: Entry, due: Due, result: Result, now_us: int, terms: Terms, jitter: float = 0.5) -> Conclusion:
     """Decide by the result of a dispatch under the claim `entry`. `jitter`, in [0, 1), spreads the next attempts of many."""
     if result.tried is Tried.NOT_TRIED and not result.unsure:
-        return Conclusion(due, replace(entry, state=State.RELEASED, reason=result.reason, lease_until_us=None, updated_us=now_us))
-    tried = _noted(entry, result, now_us)
+        return Conclusion(due, entry._replace(state=State.RELEASED, reason=result.reason, lease_until_us=None, updated_us=now_us))
     if result.tried is Tried.ACCEPTED:
-        ended = replace(tried, state=State.SENT, reason="", sent_us=result.responded_us or now_us)
-    else:
-        ended = _after_failure(tried, due, result, now_us, terms, jitter)
+        sent = _tried(entry, State.SENT, result, now_us)
+        return Conclusion(due, sent, _attempt(sent, result))
+    ended = _after_failure(_tried(entry, State.FAILED, result, now_us), due, result, now_us, terms, jitter)
     return Conclusion(due, ended, _attempt(ended, result), _dead_letter(ended, result) if ended.state is State.FAILED else None)
 
 
@@ -36,10 +35,10 @@ def backoff_us(attempts: int, terms: Terms, jitter: float) -> int:
     return int(whole * (0.5 + 0.5 * jitter))
 
 
-def _noted(entry: Entry, result: Result, now_us: int) -> Entry:
+def _tried(entry: Entry, state: State, result: Result, now_us: int) -> Entry:
     unsure = entry.unsure or result.unsure or result.tried is Tried.UNSURE
-    return replace(
-        entry,
+    return entry._replace(
+        state=state,
         attempts=entry.attempts + 1,
         provider=result.provider or entry.provider,
         provider_message_id=result.provider_message_id,
@@ -47,22 +46,23 @@ def _noted(entry: Entry, result: Result, now_us: int) -> Entry:
         unsure=unsure,
         first_unsure_us=(entry.first_unsure_us or entry.claimed_us) if unsure else None,
         lease_until_us=None,
+        sent_us=(result.responded_us or now_us) if state is State.SENT else None,
         updated_us=now_us,
     )
 
 
-def _after_failure(entry: Entry, due: Due, result: Result, now_us: int, terms: Terms, jitter: float) -> Entry:
-    given_up = replace(entry, state=State.UNCERTAIN if entry.unsure else State.FAILED)
-    if result.tried is Tried.PERMANENT or entry.attempts >= terms.most_attempts:
+def _after_failure(failed: Entry, due: Due, result: Result, now_us: int, terms: Terms, jitter: float) -> Entry:
+    given_up = failed._replace(state=State.UNCERTAIN) if failed.unsure else failed
+    if result.tried is Tried.PERMANENT or failed.attempts >= terms.most_attempts:
         return given_up
-    if entry.unsure and terms.holds_unsure:
-        return replace(given_up, reason=Reason.NO_KEYS)
-    next_us = now_us + max(backoff_us(entry.attempts, terms, jitter), result.retry_after_us)
+    if failed.unsure and terms.holds_unsure:
+        return given_up._replace(reason=Reason.NO_KEYS)
+    next_us = now_us + max(backoff_us(failed.attempts, terms, jitter), result.retry_after_us)
     if next_us > due.expires_us:
         return given_up
-    if entry.unsure and next_us > (entry.first_unsure_us or now_us) + terms.key_lifetime_us:
-        return replace(given_up, reason=Reason.KEY_EXPIRED)
-    return replace(entry, state=State.RETRY, next_attempt_us=next_us)
+    if failed.unsure and next_us > (failed.first_unsure_us or now_us) + terms.key_lifetime_us:
+        return given_up._replace(reason=Reason.KEY_EXPIRED)
+    return failed._replace(state=State.RETRY, next_attempt_us=next_us)
 
 
 def _attempt(entry: Entry, result: Result) -> Attempt | None:

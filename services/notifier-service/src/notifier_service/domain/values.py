@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -79,8 +80,7 @@ class Cancellation:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row of the ledger. A claim is live until `lease_until_us`, then lapsed: its holder may have sent."""
 
     id: bytes
