@@ -1,0 +1,202 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import REGISTRY
+
+from heyday.notifier.v1.message_outcome_pb2 import MessageOutcome
+from heyday.user.v1.user_changed_pb2 import UserChanged
+from heyday.user.v1.user_pb2 import LeapDayRule, User
+from scheduler_service.consumer import BatchConsumer, message_outcome, user_changed
+from scheduler_service.consumer.batches import POISON_TOPIC
+from scheduler_service.consumer.parsing import Unreadable
+from scheduler_service.outcomes import Result
+from scheduler_service.ports import Offsets
+from scheduler_service.testing import ADA, DAY
+from servicekit.errors import Unavailable
+from servicekit.kafka import Record
+from servicekit.testing import MemoryBroker, MemoryConsumer, MemoryProducer, wait_until
+
+
+def stamp(at: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(at)
+    return found
+
+
+def event(**changes: Any) -> UserChanged:
+    user = User(
+        id=str(ADA),
+        first_name="Ada",
+        last_name="Lovelace",
+        email="ada@example.org",
+        timezone="Europe/Berlin",
+        birthday="1990-03-10",
+        leap_day_rule=LeapDayRule.MAR_1,
+        suppressed_occasions=["anniversary"],
+        version=4,
+    )
+    return UserChanged(user=user, epoch=2, change_time=stamp(DAY), birthday_known_time=stamp(DAY - timedelta(days=1)), **changes)
+
+
+class TestParsing:
+    def test_a_snapshot_is_a_recipient(self) -> None:
+        ada = user_changed(event().SerializeToString())
+        assert (ada.user_id, ada.epoch, ada.version, ada.locale) == (ADA, 2, 4, "en")
+        assert (ada.dates, ada.known_at) == ({"birthday": "1990-03-10"}, {"birthday": DAY - timedelta(days=1)})
+        assert (ada.leap_day_rule, ada.suppressed, ada.deleted, ada.erased) == ("MAR_1", frozenset({"anniversary"}), False, False)
+
+    def test_a_deleted_one_has_a_delete_time(self) -> None:
+        deleted = event()
+        deleted.user.delete_time.CopyFrom(stamp(DAY))
+        assert user_changed(deleted.SerializeToString()).deleted
+
+    def test_an_erased_one_is_a_stub(self) -> None:
+        stub = user_changed(UserChanged(user=User(id=str(ADA), version=9), epoch=2, erased=True).SerializeToString())
+        assert (stub.erased, stub.deleted, stub.email, stub.dates, stub.version) == (True, True, "", {}, 9)
+
+    def test_a_date_without_its_knowing_counts_from_the_change(self) -> None:
+        bare = event()
+        bare.ClearField("birthday_known_time")
+        assert user_changed(bare.SerializeToString()).known_at == {"birthday": DAY}
+
+    def test_the_default_rule_for_leap_days(self) -> None:
+        bare = event()
+        bare.user.ClearField("leap_day_rule")
+        assert user_changed(bare.SerializeToString()).leap_day_rule == "FEB_28"
+
+    def test_an_outcome(self) -> None:
+        record = MessageOutcome(
+            id=UUID(int=5).bytes,
+            revision=3,
+            user_id=ADA.bytes,
+            result=MessageOutcome.RETRY,
+            attempt=2,
+            next_attempt_time=stamp(DAY),
+            reason="http_503",
+        )
+        outcome = message_outcome(record.SerializeToString())
+        assert (outcome.message_id, outcome.revision, outcome.result, outcome.attempt) == (UUID(int=5), 3, Result.RETRY, 2)
+        assert (outcome.next_attempt_at, outcome.sent_at, outcome.reason) == (DAY.replace(tzinfo=UTC), None, "http_503")
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            b"\xff\xff",
+            b"",
+            UserChanged(user=User(id="ada")).SerializeToString(),
+            UserChanged(user=User(id=str(ADA), birthday="1990-02-30")).SerializeToString(),
+        ],
+        ids=["no proto", "empty", "no id", "no date"],
+    )
+    def test_what_is_no_snapshot_is_unreadable(self, value: bytes) -> None:
+        with pytest.raises(Unreadable, match="not a readable UserChanged"):
+            user_changed(value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            b"\xff",
+            MessageOutcome(id=b"short", result=MessageOutcome.SENT).SerializeToString(),
+            MessageOutcome(id=ADA.bytes).SerializeToString(),
+        ],
+        ids=["no proto", "no id", "no result"],
+    )
+    def test_what_is_no_outcome_is_unreadable(self, value: bytes) -> None:
+        with pytest.raises(Unreadable, match="not a readable MessageOutcome"):
+            message_outcome(value)
+
+
+class Taker:
+    """Takes numbers; `fails` times it cannot."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.taken: list[int] = []
+        self.offsets: dict[tuple[str, int], int] = {}
+
+    async def take(self, numbers: Sequence[int], offsets: Offsets) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise Unavailable
+        self.taken += numbers
+        self.offsets |= offsets
+
+
+def number(value: bytes) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise Unreadable("no number") from None
+
+
+class Bench:
+    """A consumer of numbers over a broker in memory."""
+
+    def __init__(self, taker: Taker) -> None:
+        self.taker = taker
+        self.broker = MemoryBroker(partitions=1)
+        self.producer = MemoryProducer(self.broker)
+        self.kafka = MemoryConsumer(self.broker, group="test", topics=["numbers"])
+        self.consumer = BatchConsumer("test", self.kafka, number, taker.take, self.producer, grace_seconds=1)
+
+    async def send(self, *values: bytes) -> None:
+        await self.broker.append([Record("numbers", b"k", value) for value in values])
+
+    @property
+    def committed(self) -> list[int]:
+        return list(self.broker.committed.values())
+
+
+async def test_a_batch_is_taken_with_its_offsets_and_then_committed() -> None:
+    bench = Bench(Taker())
+    await bench.send(b"1", b"2", b"3")
+    await bench.consumer.start()
+    await wait_until(lambda: bench.committed == [3])
+    await bench.consumer.stop()
+    assert (bench.taker.taken, bench.taker.offsets) == ([1, 2, 3], {("numbers", 0): 3})
+
+
+async def test_it_is_offered_again_until_it_is_taken() -> None:
+    bench = Bench(Taker(fails=2))
+    await bench.send(b"1")
+    await bench.consumer.start()
+    await wait_until(lambda: bench.committed == [1])
+    await bench.consumer.stop()
+    assert bench.taker.taken == [1]
+
+
+async def test_what_cannot_be_read_goes_to_the_poison_topic_and_the_rest_goes_on() -> None:
+    bench = Bench(Taker())
+    await bench.send(b"1", b"two", b"3")
+    await bench.consumer.start()
+    await wait_until(lambda: bench.committed == [3])
+    await bench.consumer.stop()
+    [poison] = bench.broker.records(POISON_TOPIC)
+    assert (bench.taker.taken, poison.value) == ([1, 3], b"two")
+    assert dict(poison.headers)["source-offset"] == b"1"
+
+
+async def test_while_poison_cannot_be_kept_nothing_is_taken() -> None:
+    bench = Bench(Taker())
+    bench.producer.failure = Unavailable()
+    await bench.send(b"two", b"3")
+    await bench.consumer.start()
+    await wait_until(bench.consumer._in_hand.locked)
+    assert (bench.taker.taken, bench.committed) == ([], [])
+    bench.producer.failure = None
+    await wait_until(lambda: bench.committed == [2])
+    await bench.consumer.stop()
+    assert bench.taker.taken == [3]
+
+
+async def test_too_much_poison_stops_the_consumer_and_keeps_the_topic() -> None:
+    bench = Bench(Taker())
+    await bench.send(*[b"x"] * 30)
+    await bench.consumer.start()
+    await wait_until(lambda: REGISTRY.get_sample_value("kafka_poison_stopped", {"group": "test"}))
+    await bench.consumer.stop()
+    assert (bench.committed, bench.broker.records(POISON_TOPIC)) == ([], [])
