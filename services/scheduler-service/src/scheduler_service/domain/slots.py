@@ -1,16 +1,20 @@
 """What planning looks at, made from a user's snapshot."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from occasions.civil import CivilDate
 from scheduler_service.domain.messages import Slot
 from scheduler_service.domain.recipients import Recipient
 from scheduler_service.domain.rules import KindRules
 
+# There are fewer dates than people.
+_date = lru_cache(maxsize=1 << 16)(CivilDate.parse)
+
 
 def source_of(rules: KindRules, recipient: Recipient) -> CivilDate | None:
     """The date a kind counts from. Raises InvalidDate."""
-    return rules.occasion.source({name: CivilDate.parse(text) for name, text in recipient.dates.items()})
+    return rules.occasion.source({name: _date(text) for name, text in recipient.dates.items()})
 
 
 def slot_of(kind: str, rules: KindRules, recipient: Recipient, source: CivilDate | None, was: Slot | None) -> Slot:
@@ -25,7 +29,7 @@ def slot_of(kind: str, rules: KindRules, recipient: Recipient, source: CivilDate
 
 def _known_at(rules: KindRules, recipient: Recipient, source: CivilDate) -> datetime:
     """When the kind's own date became known; of a kind that needs several dates, the last of them."""
-    alone = [n for n, text in recipient.dates.items() if rules.occasion.source({n: CivilDate.parse(text)}) == source]
+    alone = [n for n, text in recipient.dates.items() if rules.occasion.source({n: _date(text)}) == source]
     return max(recipient.known_at[name] for name in alone or recipient.dates)
 
 
