@@ -75,6 +75,19 @@ def test_an_expired_one_whose_day_is_still_ahead_in_the_new_zone_is_planned_agai
     assert (change.changed[0].state, change.changed[0].send_at) == (State.SCHEDULED, DAY + 13 * HOUR)
 
 
+def test_one_that_ran_out_by_a_move_is_planned_again_by_the_move_back() -> None:
+    now = DAY + 60 * HOUR
+    there = changed(known(), person(version=2, timezone="Pacific/Kiritimati"), now)
+    assert there.changed[0].state is State.EXPIRED
+    moved = Known(there.recipient, {"birthday": there.slots[0]}, there.changed)
+    assert changed(moved, person(version=3), now).changed[0].state is State.SCHEDULED
+
+
+def test_what_was_sent_bars_its_year_even_while_a_question_about_it_is_open() -> None:
+    change = changed(known(State.SENT, asked_revision=2), person(version=2, dates={"birthday": "1990-03-11"}))
+    assert (change.planned[0].state, change.planned[0].reason) == (State.SUPPRESSED, "already_greeted")
+
+
 def test_a_greeted_year_stays_suppressed_whatever_is_edited() -> None:
     change = changed(known(State.SUPPRESSED, reason="already_greeted"), person(version=2, timezone="America/New_York"))
     assert change.changed == []

@@ -144,16 +144,16 @@ class _KindReplan:
 
     def _move(self, message: Message, moments: Moments) -> None:
         if moments.expires_at <= self._now:
-            self._expire(message)
+            self._expire(message, moments)
             return
         # The next attempt of a failed one keeps its distance.
         send_at = max(moments.due_at, message.send_at) if message.state is State.RETRYING else moments.due_at
         self._revise(message, Transition.MOVED, reason="", moments=moments, send_at=send_at)
         self._note(message, Action.MOVED, Reason.ZONE_MOVED)
 
-    def _expire(self, message: Message) -> None:
-        doubted = message.unsure and not message.time_has_come(self._now)
-        expired = self._revise(message, Transition.DOUBTED if doubted else Transition.EXPIRED, reason=Reason.PAST_BUDGET)
+    def _expire(self, message: Message, moments: Moments) -> None:
+        transition = Transition.DOUBTED if message.unsure and not message.time_has_come(self._now) else Transition.EXPIRED
+        expired = self._revise(message, transition, reason=Reason.PAST_BUDGET, moments=moments)
         if not expired.asked_revision and expired.state is State.EXPIRED:
             self._slot = self._slot.freed_by(message.id)
         self._note(message, Action.CANCELLED, Reason.PAST_BUDGET)
@@ -199,14 +199,14 @@ class _KindReplan:
         return known_at <= moments.due_at or (self._kind_rules.sends_at_once and known_at < moments.late_until_at)
 
     def _barred(self, day: date, identity: UUID) -> Reason | str:
-        """Why the year's slot lets nothing through. A holder with an open question bars nothing: *emit* waits for the answer."""
+        """Why the year's slot lets nothing through. A holder that may yet end unsent bars nothing: *emit* waits for it."""
         holder_id = self._slot.holder_barring(day, identity)
         if holder_id is None:
             return ""
         holder = self._holders.get(holder_id)
-        if holder is not None and (holder.asked_revision or holder.state in OPEN):
-            return ""
-        return Reason.ALREADY_GREETED if holder is not None and holder.state is State.SENT else Reason.MAYBE_GREETED
+        if holder is not None and holder.state is State.SENT:
+            return Reason.ALREADY_GREETED
+        return "" if holder is not None and (holder.asked_revision or holder.state in OPEN) else Reason.MAYBE_GREETED
 
     def _revise(
         self, message: Message, transition: Transition, *, reason: str, moments: Moments | None = None, send_at: datetime | None = None
