@@ -111,7 +111,8 @@ protos: $(VENV) ## Generate the code that is made from protos/
 lock: $(VENV) ## Lock requirements and jars anew, to the newest versions that fit
 	@tools/lock.sh
 
-clean: down ## Remove everything that was made here, .venv and fetched jars included
+clean: ## Remove everything that was made here, .venv and fetched jars included
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m backing down
 	@rm -rf .venv .cache .build .run
 
 $(VENV): requirements/dev.txt
@@ -124,6 +125,6 @@ $(KAFKA): $(VENV)
 	@$(BIN)/python -m backing.jars
 	@touch $@
 
-$(GATEWAY): $(VENV) $(shell find services/gateway -name '*.go' -o -name 'go.*' -o -path '*/gateway/*/assets/*' 2>/dev/null)
+$(GATEWAY): $(VENV) $(shell find services/gateway -type f -not -name '*_test.go' -not -name '*.md')
 	@echo "Building the gateway; the first time this takes one to three minutes."
 	@CGO_ENABLED=0 tools/go.sh -C services/gateway build -o $(CURDIR)/$@ ./cmd/gateway

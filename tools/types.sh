@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-.venv/bin/mypy $(ls -d libs/*/src services/*/src loadtest tests/demo | grep -v contracts)
+.venv/bin/mypy $(ls -d libs/*/src services/*/src loadtest tests | grep -v contracts)
 for tests in libs/*/tests services/*/tests; do
     [ ! -d "$tests" ] || .venv/bin/mypy "$tests"
 done
