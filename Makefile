@@ -92,6 +92,28 @@ lint-go:
 	@tools/go.sh -C services/gateway vet ./...
 	@echo "go vet: fine"
 
+##@ Kubernetes
+.PHONY: images charts helm-lint test-kubernetes tools-helm
+HELM ?= $(CURDIR)/.build/helm
+# The image builder's command, and where a cluster is that takes what it builds: `make test-kubernetes KUBECONFIG=...`.
+IMAGE_BUILD ?= docker build
+export HELM IMAGE_BUILD
+
+images: ## Build all images (IMAGE_BUILD="docker build", TAG=dev)
+	@tools/images.sh
+
+charts: ## Pack the charts' dependencies, so that charts/heyday can be installed
+	@tools/charts.sh
+
+helm-lint: $(VENV) charts ## Lint and render every chart for every environment
+	@$(BIN)/pytest -q tests/charts
+
+test-kubernetes: $(VENV) charts ## Install the mesh in a real cluster and try it (kind, or KUBECONFIG=...)
+	@$(BIN)/pytest -q -s -m '' tests/kubernetes
+
+tools-helm: $(VENV) ## Build helm into .build; some minutes, the first time
+	@GOBIN=$(CURDIR)/.build tools/go.sh -C tools/helm install helm.sh/helm/v4/cmd/helm
+
 ##@ Make it
 .PHONY: venv kafka gateway grpcurl protos lock clean ready
 venv: $(VENV) ## Make .venv from the hash-locked requirements

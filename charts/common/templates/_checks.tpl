@@ -1,0 +1,40 @@
+{{/*
+Refuses in staging and production what is fit for a laptop only. Renders nothing.
+*/}}
+{{- define "common.checks" -}}
+{{- $common := .Values.common -}}
+{{- $global := $common.global -}}
+{{- if has $global.environment (list "staging" "production") -}}
+{{- if and $common.postgres.role (ne $global.postgres.tls "verify-full") -}}
+{{- fail (printf "global.postgres.tls must be verify-full in %s: connections to Postgres have to be encrypted and the server verified." $global.environment) -}}
+{{- end -}}
+{{- if and $common.redis.enabled (not (and $global.redis.tls $global.redis.auth)) -}}
+{{- fail (printf "global.redis.tls and global.redis.auth must be true in %s." $global.environment) -}}
+{{- end -}}
+{{- if and $common.kafka.enabled (ne $global.kafka.securityProtocol "SASL_SSL") -}}
+{{- fail (printf "global.kafka.securityProtocol must be SASL_SSL in %s." $global.environment) -}}
+{{- end -}}
+{{- if not $common.readOnlyRootFilesystem -}}
+{{- fail (printf "%s: common.readOnlyRootFilesystem must be true in %s." .Chart.Name $global.environment) -}}
+{{- end -}}
+{{- include "common.checkPasswords" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Refuses passwords that are missing, empty or known to everybody. Only where a cluster answers: `helm template` asks none.
+*/}}
+{{- define "common.checkPasswords" -}}
+{{- if lookup "v1" "Namespace" "" .Release.Namespace -}}
+{{- range $variable, $secret := .Values.common.secrets -}}
+{{- if and (not $secret.optional) (include "common.needsSecret" (dict "common" $.Values.common "variable" $variable)) -}}
+{{- $name := $secret.name | default (include "common.fullname" $) -}}
+{{- $found := lookup "v1" "Secret" $.Release.Namespace $name | default dict -}}
+{{- $password := index ($found.data | default dict) ($secret.key | default $variable) | default "" | b64dec -}}
+{{- if lt (len $password) 16 -}}
+{{- fail (printf "%s: key %s of Secret %s must hold a password of at least 16 characters, none that is a default." $.Chart.Name ($secret.key | default $variable) $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,131 @@
+{{/*
+All settings that are no secret, as YAML: those of the release first, then those of the chart.
+*/}}
+{{- define "common.settings" -}}
+{{- $common := .Values.common -}}
+{{- $global := $common.global -}}
+ENVIRONMENT: {{ $global.environment }}
+LOG_LEVEL: {{ $global.logLevel }}
+{{- if $common.kafka.enabled }}
+KAFKA_BOOTSTRAP_SERVERS: {{ $global.kafka.bootstrapServers | quote }}
+KAFKA_SECURITY_PROTOCOL: {{ $global.kafka.securityProtocol }}
+{{- if hasPrefix "SASL" $global.kafka.securityProtocol }}
+KAFKA_SASL_MECHANISM: {{ $global.kafka.saslMechanism }}
+KAFKA_SASL_USERNAME: {{ $common.kafka.username | default .Chart.Name }}
+{{- end }}
+{{- if $global.kafka.caSecret }}
+KAFKA_CA_FILE: /etc/heyday/tls/kafka/ca.crt
+{{- end }}
+{{- end }}
+{{- if $common.provider.enabled }}
+PROVIDER_KIND: {{ $global.provider.kind }}
+ON_UNSURE: {{ $global.provider.onUnsure | quote }}
+{{- end }}
+{{- if $common.traces.enabled }}
+OTLP_ENDPOINT: {{ $global.otlpEndpoint | quote }}
+{{- end }}
+{{- range $called := $common.calls }}
+{{ $called | upper | replace "-" "_" }}_TARGET: dns:///{{ $.Release.Name }}-{{ $called }}:50051
+{{- end }}
+{{- range $name, $value := $common.settings }}
+{{ $name }}: {{ include "common.settingText" (dict "value" $value "root" $) | quote }}
+{{- end }}
+{{- end -}}
+
+{{/*
+One setting as text: JSON for maps and lists, no exponents for numbers.
+*/}}
+{{- define "common.settingText" -}}
+{{- if or (kindIs "map" .value) (kindIs "slice" .value) -}}
+{{ toJson .value }}
+{{- else if kindIs "float64" .value -}}
+{{ if eq (floor .value) .value }}{{ int64 .value }}{{ else }}{{ .value }}{{ end }}
+{{- else -}}
+{{ tpl (toString .value) .root }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Environment variables with secrets in them. A URL refers to its password by $(NAME), so that only the Secret holds it.
+*/}}
+{{- define "common.secretVariables" -}}
+{{- $common := .Values.common -}}
+{{- range $variable, $secret := $common.secrets }}
+{{- if include "common.needsSecret" (dict "common" $common "variable" $variable) }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret.name | default (include "common.fullname" $) }}
+      key: {{ $secret.key | default $variable }}
+      {{- if $secret.optional }}
+      optional: true
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- if $common.postgres.role }}
+{{ include "common.databaseUrl" . }}
+{{- end }}
+{{- if $common.redis.enabled }}
+- name: REDIS_URL
+  {{- with $common.global.redis }}
+  value: {{ printf "%s://%s%s:%v/0%s" (ternary "rediss" "redis" .tls) (ternary ":$(REDIS_PASSWORD)@" "" .auth) .host .port (ternary "?ssl_ca_certs=/etc/heyday/tls/redis/ca.crt" "" (and .tls (ne .caSecret ""))) }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "common.databaseUrl" -}}
+{{- $postgres := .Values.common.global.postgres -}}
+{{- $authority := ternary "/etc/heyday/tls/postgres/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $postgres.caSecret "") -}}
+{{- $verification := ternary (printf "&sslrootcert=%s" $authority) "" (hasPrefix "verify" $postgres.tls) -}}
+- name: DATABASE_URL
+  value: {{ printf "postgresql://%s:$(DATABASE_PASSWORD)@%s:%v/%s?sslmode=%s%s" .Values.common.postgres.role $postgres.host $postgres.port $postgres.database $postgres.tls $verification }}
+{{- end -}}
+
+{{/*
+"true" if the variable is of use: no password is asked of a Redis or Kafka that wants none.
+*/}}
+{{- define "common.needsSecret" -}}
+{{- $global := .common.global -}}
+{{- if eq .variable "REDIS_PASSWORD" -}}
+{{- if $global.redis.auth }}true{{ end -}}
+{{- else if eq .variable "KAFKA_SASL_PASSWORD" -}}
+{{- if hasPrefix "SASL" $global.kafka.securityProtocol }}true{{ end -}}
+{{- else -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/*
+Names of the servers, in use here, whose certificates a Secret vouches for: "postgres kafka".
+*/}}
+{{- define "common.vouched" -}}
+{{- $common := .Values.common -}}
+{{- $global := $common.global -}}
+{{- if and $common.postgres.role $global.postgres.caSecret }}postgres {{ end -}}
+{{- if and $common.redis.enabled $global.redis.tls $global.redis.caSecret }}redis {{ end -}}
+{{- if and $common.kafka.enabled $global.kafka.caSecret }}kafka {{ end -}}
+{{- end -}}
+
+{{- define "common.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- range $server := include "common.vouched" . | trim | splitList " " | compact }}
+- name: {{ $server }}-ca
+  secret:
+    secretName: {{ (index $.Values.common.global $server).caSecret }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- end -}}
+
+{{- define "common.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- range $server := include "common.vouched" . | trim | splitList " " | compact }}
+- name: {{ $server }}-ca
+  mountPath: /etc/heyday/tls/{{ $server }}
+  readOnly: true
+{{- end }}
+{{- end -}}
