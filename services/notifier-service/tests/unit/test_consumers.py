@@ -228,7 +228,8 @@ async def test_cancels_are_answered_and_then_committed(edge: Edge, due_record: M
     [
         ({"id": b"short"}, "16 bytes"),
         ({"user_id": b""}, "16 bytes"),
-        ({"id": bytes(16)}, "names no date"),
+        ({"id": bytes(16)}, "not a message's"),
+        ({"id": bytes.fromhex("20261399000080008000000000000000")}, "names no date"),
         ({"revision": 0}, "not positive"),
         ({"email": ""}, "without email"),
         ({"kind": "", "variant": ""}, "without kind, variant"),
