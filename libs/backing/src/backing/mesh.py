@@ -29,8 +29,9 @@ def _silent(_: str) -> None:
 class Mesh:
     """The whole of Heyday as child processes: backing servers, provider simulator, services and gateway, all on free ports.
 
-    Used as a context manager it is running inside and gone outside, whatever happens. A part is stopped, killed, paused and started again
-    through its `process` and `backing.server`; settings changed with `configure` are those of the next start.
+    Used as a context manager it is running inside and gone outside, whatever happens; its logs stay, and its data if it is durable. A part
+    is stopped, killed, paused and started again through its `process` and `backing.server`; settings changed with `configure` are those of
+    the next start.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Mesh:
         self.directory = directory
         self.logs = directory / "logs"
         self.postgres = Postgres(directory, durable=durable)
+        self._durable = durable
         self.redis = Redis(directory)
         self.kafka = Kafka(directory)
         self.simulator = self._simulator(simulator)
@@ -130,6 +132,8 @@ class Mesh:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if not self._durable:
+            self.forget()
 
     def _applications(self) -> list[Server]:
         return [self.simulator, *chain.from_iterable(self.replicas.values()), self.gateway]

