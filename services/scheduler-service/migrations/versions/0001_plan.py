@@ -48,6 +48,7 @@ MESSAGE_INDEXES = (
     "CREATE INDEX messages_waiting ON messages (send_at) WHERE state IN ('SCHEDULED', 'RETRYING')",
     "CREATE INDEX messages_queued ON messages (queued_at) WHERE state = 'QUEUED'",
     "CREATE INDEX messages_asked ON messages (asked_at) WHERE asked_revision > 0",
+    "CREATE INDEX messages_ended ON messages (state, id) WHERE state NOT IN ('SENT', 'SCHEDULED', 'QUEUED')",
     "CREATE INDEX messages_of_user ON messages (user_id, local_date)",
 )
 

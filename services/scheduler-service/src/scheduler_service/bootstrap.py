@@ -21,7 +21,7 @@ from scheduler_service.adapters.postgres.replan import PostgresReplanStore
 from scheduler_service.adapters.postgres.ticks import PostgresTicks
 from scheduler_service.consumer import BatchConsumer, Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
-from scheduler_service.domain import GREETED_DAYS, JobName
+from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules
 from scheduler_service.emission import Emitter
 from scheduler_service.jobs import DueWatch, Job, JobRunner, follow_schedule
 from scheduler_service.planning import Planner
@@ -80,7 +80,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     changes = _consumer(settings, CHANGES_GROUP, USER_CHANGED, replans)
     outcomes = _consumer(settings, OUTCOMES_GROUP, MESSAGE_OUTCOME)
 
-    servicer = SchedulerServicer(Plan(PostgresQueries(engine, offset), changed), runner)
+    servicer = SchedulerServicer(Plan(PostgresQueries(engine, offset, _days_back(rules)), changed), runner)
     register = partial(scheduler_service_pb2_grpc.add_SchedulerServiceServicer_to_server, servicer)
     metrics.TZDATA.labels(rules.tzdata_version).set(1)
 
@@ -104,10 +104,13 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
 def _emitter(settings: Settings, engine: AsyncEngine, producer: KafkaProducer) -> Emitter:
     rules = settings.plan_rules
     kinds = {name: kind.occasion for name, kind in rules.kinds.items()}
-    # Also past the longest budget: what is to expire is still found.
-    days_back = max(kind.belated for kind in rules.kinds.values()).days + 3
-    unit = partial(emission, engine, settings.clock_offset_seconds, days_back)
+    unit = partial(emission, engine, settings.clock_offset_seconds, _days_back(rules))
     return Emitter(unit, KafkaDueTopic(producer), kinds, settings.emit_batch_messages)
+
+
+def _days_back(rules: PlanRules) -> int:
+    """The local dates that messages can still be open for; past the longest budget too, for what is to expire is still found."""
+    return max(kind.belated for kind in rules.kinds.values()).days + 3
 
 
 def _planner(settings: Settings, store: PostgresPlanStore, changed: Callable[[], None]) -> Planner:

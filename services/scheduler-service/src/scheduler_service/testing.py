@@ -100,7 +100,7 @@ class PostgresWorld:
     def at(self, now: datetime) -> Stores:
         offset = (now - datetime.now(UTC)).total_seconds()  # noqa: TID251
         plans = PostgresPlanStore(self._engine, self._outbox, offset)
-        return Stores(PostgresReplanStore(self._engine, self._outbox, offset), plans, PostgresQueries(self._engine, offset))
+        return Stores(PostgresReplanStore(self._engine, self._outbox, offset), plans, PostgresQueries(self._engine, offset, open_days=365))
 
     async def force(self, message: Message) -> None:
         await self._run(

@@ -1,6 +1,7 @@
 """*plan*, over the fake and over Postgres."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -8,8 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from occasions.civil import CivilDate
 from occasions.identity import message_id
-from scheduler_service.domain import Basis, Message, PlanRules, Reason, Recipient, State
+from occasions.occasion import Occasion
+from scheduler_service.domain import Basis, KindRules, Message, PlanRules, Reason, Recipient, State
 from scheduler_service.testing import ADA, DAY, LONG_KNOWN, Desk, person, rules
 
 HOUR = timedelta(hours=1)
@@ -243,3 +246,25 @@ async def test_an_edit_beside_a_planner_leaves_one_plan(engine: Any) -> None:
 def _without(kind: str) -> PlanRules:
     every = rules()
     return replace(every, kinds={name: kind_rules for name, kind_rules in every.kinds.items() if name != kind})
+
+
+class HalfBirthday(Occasion):
+    """A third kind, in one class: half a year after the birthday, at noon."""
+
+    name = "half_birthday"
+    send_time = time(12)
+
+    def source(self, dates: Mapping[str, CivilDate]) -> CivilDate | None:
+        birthday = dates.get("birthday")
+        return birthday and CivilDate(birthday.year, (birthday.month + 5) % 12 + 1, min(birthday.day, 28))
+
+
+async def test_a_third_kind_is_planned_by_change_and_by_plan_without_another_line(desk: Desk) -> None:
+    third = KindRules(HalfBirthday(), HalfBirthday.send_time, None, timedelta(hours=48))
+    desk.rules = replace(desk.rules, kinds={**desk.rules.kinds, "half_birthday": third})
+    await desk.take(FAR, person(dates={"birthday": "1990-09-10"}))
+    await desk.take(EVE, person(UUID(int=6), dates={"birthday": "1990-09-10"}))
+    await desk.planner(EVE).plan()
+    for user in (ADA, UUID(int=6)):
+        [message] = await desk.messages(user)
+        assert (message.kind, message.local_date, message.send_at) == ("half_birthday", date(2026, 3, 10), DAY + 11 * HOUR)

@@ -60,7 +60,7 @@ async def test_rows_that_came_before_their_month_move_into_it(desk: Desk, connec
 async def test_a_made_month_has_the_indexes_and_the_room_for_updates(desk: Desk, connection: Any) -> None:
     await desk.world.at(DAY).plans.make_partitions(MARCH, 1)
     rows = await (await connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'messages_2026_03'")).fetchall()
-    assert len(rows) == 5
+    assert len(rows) == 6
     [row] = await (await connection.execute("SELECT reloptions FROM pg_class WHERE relname = 'messages_2026_03'")).fetchall()
     assert row[0] == ["fillfactor=60"]
 

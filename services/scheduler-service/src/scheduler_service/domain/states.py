@@ -96,6 +96,5 @@ class Reason(StrEnum):
     PAST_BUDGET = "past_budget"
     ZONE_MOVED = "zone_moved"
     CONTENT_CHANGED = "content_changed"
-    RULES_MOVED = "rules_moved"  # a newer tzdata, or another send time or budget
     RESTORED = "restored"
     REPLAYED = "replayed"
