@@ -19,9 +19,11 @@ KAFKA_CA_FILE: /etc/heyday/tls/kafka/ca.crt
 {{- end }}
 {{- if $common.provider.enabled }}
 PROVIDER_KIND: {{ $global.provider.kind }}
-ON_UNSURE: {{ $global.provider.onUnsure | quote }}
+{{- with $global.provider.onUnsure }}
+ON_UNSURE: {{ . }}
 {{- end }}
-{{- if $common.traces.enabled }}
+{{- end }}
+{{- if and $common.traces.enabled $global.otlpEndpoint }}
 OTLP_ENDPOINT: {{ $global.otlpEndpoint | quote }}
 {{- end }}
 {{- range $called := $common.calls }}
@@ -118,6 +120,9 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
       - key: ca.crt
         path: ca.crt
 {{- end }}
+{{- with .Values.common.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "common.volumeMounts" -}}
@@ -127,5 +132,8 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
 - name: {{ $server }}-ca
   mountPath: /etc/heyday/tls/{{ $server }}
   readOnly: true
+{{- end }}
+{{- with .Values.common.volumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}

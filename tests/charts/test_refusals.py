@@ -1,0 +1,54 @@
+"""Wrong values are refused, in words that say what to do."""
+
+import pytest
+
+from charts.rendering import CHARTS, Refused, json_change, render, run_helm
+
+pytestmark = pytest.mark.usefixtures("helm")
+
+TYPING = {
+    json_change("global.environment", "prod"): "environment",
+    json_change("global.logLevel", "verbose"): "logLevel",
+    json_change("global.colour", "red"): "colour",
+    json_change("global.postgres.port", "5432"): "port",
+    json_change("global.kafka.bootstrapServers", "kafka"): "bootstrapServers",
+    json_change("global.kafka.securityProtocol", "TLS"): "securityProtocol",
+    json_change("global.provider.kind", "pigeon"): "kind",
+    json_change("user-service.common.replica", 3): "replica",
+    json_change("user-service.common.settings", {"log_level": "debug"}): "log_level",
+    json_change("user-service.common.autoscaling.targetCPU", 170): "targetCPU",
+    json_change("user-service.common.image.digest", "latest"): "digest",
+    json_change("user-service.common.resources.limits.memory", ["1Gi"]): "memory",
+    json_change("notifier-service.common.autoscaling.maxReplicas", 65): "maxReplicas",
+    json_change("gateway.ingress", {"enabled": True}): "host",
+    json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
+    json_change("simulator.common.replicas", 2): "replicas",
+    json_change("users-service", {}): "users-service",
+}
+CARELESS = {
+    json_change("global.postgres.tls", "require"): "global.postgres.tls must be verify-full in production",
+    json_change("global.redis.tls", False): "global.redis.tls and global.redis.auth must be true",
+    json_change("global.redis.auth", False): "global.redis.tls and global.redis.auth must be true",
+    json_change("global.kafka.securityProtocol", "SSL"): "global.kafka.securityProtocol must be SASL_SSL",
+    json_change("user-service.common.readOnlyRootFilesystem", False): "readOnlyRootFilesystem must be true",
+    json_change("simulator.enabled", True): "simulator.enabled must be false in production",
+    json_change("topics.create", True): "topics.create makes topics on a broker without security only",
+    json_change("gateway.ingress", {"enabled": True, "host": "api.example.org"}): "gateway.ingress.tlsSecret is needed",
+}
+
+
+@pytest.mark.parametrize("change", TYPING)
+def test_a_mistyped_value_is_named(change: str) -> None:
+    with pytest.raises(Refused, match=TYPING[change]):
+        render("test", change)
+
+
+@pytest.mark.parametrize("change", CARELESS)
+def test_production_refuses_what_is_fit_for_a_laptop(change: str) -> None:
+    with pytest.raises(Refused, match=CARELESS[change]):
+        render("production", change)
+
+
+def test_an_environment_must_be_chosen() -> None:
+    with pytest.raises(Refused, match="environment"):
+        run_helm("template", str(CHARTS / "heyday"))

@@ -1,0 +1,70 @@
+"""Every environment renders, and Kubernetes would take what comes out."""
+
+import pytest
+
+from charts.rendering import CHARTS, ENVIRONMENTS, Object, json_change, name_of, of_kind, render, run_helm, values_of
+from charts.schemas import SCHEMAS, is_custom, validate
+
+pytestmark = pytest.mark.usefixtures("helm")
+
+#: Everything that is off by default, at once.
+OPTIONS = (
+    json_change("global.monitoring.serviceMonitor", True),
+    json_change("global.otlpEndpoint", "http://collector.monitoring:4317"),
+    json_change("gateway.ingress", {"enabled": True, "host": "api.example.org", "tlsSecret": "api-tls", "className": "nginx"}),
+    json_change("gateway.httpRoute", {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["api.example.org"]}),
+    json_change("notifier-service.common.keda.enabled", True),
+    json_change(
+        "notifier-service.common.keda.schedules", [{"timezone": "Etc/UTC", "start": "50 * * * *", "end": "10 * * * *", "replicas": 20}]
+    ),
+    json_change("user-service.common.grpcRoute.enabled", True),
+    json_change("user-service.common.grpcRoute.parentRefs", [{"name": "internal"}]),
+    json_change("user-service.common.grpcRoute.methods", [{"service": "heyday.user.v1.UserService", "method": "GetUser"}]),
+)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_umbrella_passes_lint(environment: str) -> None:
+    run_helm("lint", "--strict", "--quiet", str(CHARTS / "heyday"), "-f", str(values_of(environment)))
+
+
+@pytest.mark.parametrize("chart", ["user-service", "scheduler-service", "notifier-service", "dispatcher-service", "gateway", "simulator"])
+def test_each_chart_passes_lint_alone(chart: str) -> None:
+    run_helm("lint", "--strict", "--quiet", str(CHARTS / chart), "--set", "global.environment=development")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_kubernetes_takes_every_object(environment: str) -> None:
+    check_all(list(render(environment)))
+
+
+def test_kubernetes_takes_what_is_off_by_default() -> None:
+    objects = list(render("production", *OPTIONS))
+    check_all(objects)
+    kinds = {each["kind"] for each in objects}
+    assert {"Ingress", "HTTPRoute", "GRPCRoute", "ScaledObject", "ServiceMonitor"} <= kinds
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="SCHEMAS_DIR names no folder with the schemas of custom resources")
+def test_custom_resources_are_as_their_operators_say() -> None:
+    custom = [each for each in render("production", *OPTIONS) if is_custom(each)]
+    assert len(custom) >= 8
+    check_all(custom)
+
+
+def test_keda_replaces_the_autoscaler_and_never_stands_beside_it() -> None:
+    objects = render("production", *OPTIONS)
+    scaled = {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "ScaledObject")}
+    assert scaled == {"heyday-notifier-service"}
+    assert not scaled & {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "HorizontalPodAutoscaler")}
+
+
+def test_the_same_values_render_the_same() -> None:
+    arguments = ("template", "heyday", str(CHARTS / "heyday"), "-f", str(values_of("production")))
+    assert run_helm(*arguments) == run_helm(*arguments)
+
+
+def check_all(objects: list[Object]) -> None:
+    assert len({(each["apiVersion"], name_of(each)) for each in objects}) == len(objects)
+    for each in objects:
+        validate(each)

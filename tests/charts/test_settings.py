@@ -1,0 +1,79 @@
+"""The charts and the services agree about settings, connections and partitions."""
+
+import re
+from importlib import import_module
+
+import pytest
+from pydantic import SecretStr
+
+from charts.rendering import ENVIRONMENTS, PROJECT, PYTHON_SERVICES, environment_of, max_replicas, named, pod_of, render
+from servicekit.settings import PostgresSettings, ServiceSettings, parse
+from servicekit.topics import declared
+
+pytestmark = pytest.mark.usefixtures("helm")
+
+#: Parts of a URL, that Kubernetes puts together.
+PARTS = {"DATABASE_PASSWORD", "REDIS_PASSWORD"}
+#: Connections that Postgres keeps for its superuser, for a person, backups and migrations.
+RESERVED_CONNECTIONS = 15
+
+
+def settings_class(service: str) -> type[ServiceSettings]:
+    module = import_module(f"{service.replace('-', '_')}.settings")
+    found: type[ServiceSettings] = getattr(module, "Settings", None) or module.DispatcherSettings
+    return found
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("service", PYTHON_SERVICES)
+def test_a_service_starts_with_what_its_chart_sets(service: str, environment: str) -> None:
+    settings = parse(settings_class(service), environment_of(render(environment), service))
+    assert settings.environment == environment
+    assert settings.shutdown_delay_seconds == 5
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("service", PYTHON_SERVICES)
+def test_all_that_a_chart_sets_is_read(service: str, environment: str) -> None:
+    read = {name.upper() for name in settings_class(service).model_fields}
+    assert environment_of(render(environment), service).keys() - read <= PARTS
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_all_that_the_gateways_chart_sets_is_read(environment: str) -> None:
+    fields = (PROJECT / "services/gateway/internal/gateway/fields.go").read_text(encoding="utf-8")
+    read = set(re.findall(r'^\t\{"([A-Z_]+)"', fields, re.MULTILINE))
+    assert environment_of(render(environment), "gateway").keys() <= read
+
+
+@pytest.mark.parametrize("service", PYTHON_SERVICES)
+def test_every_secret_of_a_service_has_its_place_in_the_chart(service: str) -> None:
+    secrets = {name.upper() for name, field in settings_class(service).model_fields.items() if field.annotation is SecretStr}
+    assert secrets <= environment_of(render("production"), service).keys()
+
+
+@pytest.mark.parametrize("service", PYTHON_SERVICES)
+def test_a_pod_is_given_the_time_its_process_takes_to_end(service: str) -> None:
+    objects = render("production")
+    settings = parse(settings_class(service), environment_of(objects, service))
+    given = pod_of(named(objects, "Deployment", service))["spec"]["terminationGracePeriodSeconds"]
+    assert given > settings.shutdown_delay_seconds + 2 * settings.shutdown_grace_seconds
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_all_pools_at_their_fullest_fit_the_server(environment: str) -> None:
+    objects = render(environment)
+    connections = 0
+    for service in PYTHON_SERVICES:
+        settings = parse(settings_class(service), environment_of(objects, service))
+        if isinstance(settings, PostgresSettings):
+            surge = named(objects, "Deployment", service)["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+            connections += (max_replicas(objects, service) + surge) * (settings.database_pool_size + settings.database_pool_overflow)
+    limits = {"development": 200, "test": 200}
+    assert connections + RESERVED_CONNECTIONS <= limits.get(environment, 500)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_notifier_is_without_a_partition(environment: str) -> None:
+    partitions = {topic.partitions for topic in declared() if topic.name.endswith("message-due")}
+    assert max_replicas(render(environment), "notifier-service") <= min(partitions)
