@@ -14,6 +14,7 @@ from notifier_service.consumer.due import Bounds, DueConsumer
 from notifier_service.consumer.parsing import parse_cancelled, parse_due
 from notifier_service.consumer.sieve import Sieve
 from notifier_service.inquiry import Inquiry
+from notifier_service.jobs import MonthKeeper
 from notifier_service.service import DeliveryService, Pace
 from notifier_service.servicer import NotifierServicer
 from notifier_service.settings import Settings
@@ -22,7 +23,7 @@ from servicekit.clock import SystemClock
 from servicekit.grpc_server import GrpcServer
 from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition, PoisonGuard
 from servicekit.postgres import create_engine, ping
-from servicekit.runtime import Closing, Component, Readiness, every, probe
+from servicekit.runtime import Closing, Component, Readiness, probe
 from servicekit.telemetry import metrics_server
 from servicekit.topics import TopicCheck
 
@@ -37,7 +38,6 @@ TOPICS = (DUE_TOPIC, CANCELLED_TOPIC, OUTCOME_TOPIC, DEAD_LETTER_TOPIC, POISON_T
 DUE_GROUP = "notifier.due"
 CANCELLED_GROUP = "notifier.cancelled"
 SERVICE = notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"].full_name
-PARTITIONS_EVERY_SECONDS = 6 * 3600
 
 
 def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
@@ -84,7 +84,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         Closing("dispatcher-channel", channel.close),
         TopicCheck(settings, TOPICS),
         producer,
-        every("partitions", PARTITIONS_EVERY_SECONDS, partitions.keep),
+        MonthKeeper(partitions.keep),
         probe("postgres-probe", partial(ping, engine), readiness),
         cancelled_records,
         cancelled,

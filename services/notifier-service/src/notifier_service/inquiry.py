@@ -1,5 +1,6 @@
 """What people ask of the ledger."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from notifier_service.domain import Attempt, DeadLetter, Entry, State, Tried
@@ -29,7 +30,7 @@ class Inquiry:
         if entry is None:
             raise DeliveryNotFound
         kept = await self._reader.attempts(id_.bytes, local_date)
-        return entry, kept or _sent_at_first_call(entry)
+        return entry, kept + _sent_at_first_call(entry, kept)
 
     async def deliveries(self, page: Page, user_id: bytes | None, state: State | None) -> list[Entry]:
         return await self._reader.deliveries(page, user_id, state)
@@ -45,9 +46,9 @@ class Inquiry:
         return await self._reader.list_dead_letters(page, user_id, reason)
 
 
-def _sent_at_first_call(entry: Entry) -> list[Attempt]:
-    """The attempt of which no row is kept, told from its entry."""
-    if entry.state is not State.SENT:
+def _sent_at_first_call(entry: Entry, kept: Sequence[Attempt]) -> list[Attempt]:
+    """The attempt of which no row is kept, told from its entry; those kept beside it were made before a replay."""
+    if entry.state is not State.SENT or any(attempt.result is Tried.ACCEPTED for attempt in kept):
         return []
     return [
         Attempt(

@@ -1,21 +1,22 @@
-"""What only a real Postgres shows: plans, in-page updates, races, partitions, outages."""
+"""What only a real Postgres shows: migrations, in-page updates, races, months, pages."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from notifier_service.adapters.postgres import Partitions, PostgresDeliveryReader, PostgresLedger, entries, reader, results
+from notifier_service.adapters.postgres import Partitions, PostgresDeliveryReader, PostgresLedger
 from notifier_service.adapters.postgres.partitions import month
 from notifier_service.domain import Due, Result, State, Terms, Tried, Verdict, conclude
 from notifier_service.ports import Page
-from occasions.identity import message_id
 from servicekit.postgres import transaction
 
 Make = Callable[..., Due]
@@ -39,6 +40,22 @@ async def send(ledger: PostgresLedger, dues: list[Due]) -> None:
 async def scalar(engine: AsyncEngine, query: str) -> Any:
     async with transaction(engine) as connection:
         return (await connection.execute(text(query))).scalar_one()
+
+
+async def test_migrations_go_down_and_up_again(database: Callable[..., Any]) -> None:
+    made = database("notifier")
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
+    engine = sqlalchemy.create_engine(made.url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        config.attributes.update(connection=connection, schema="notifier")
+        command.downgrade(config, "base")
+        assert connection.execute(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'notifier'")).scalar_one() == 1
+        connection.commit()
+        command.upgrade(config, "head")
+        assert connection.execute(text("SELECT to_regclass('deliveries')::text")).scalar_one() == "deliveries"
+        connection.commit()
+    engine.dispose()
 
 
 async def test_of_many_claimants_one_wins(ledger: PostgresLedger, make_due: Make) -> None:
@@ -86,6 +103,17 @@ async def test_a_month_nobody_made_falls_into_the_default_partition(engine: Asyn
     assert await scalar(engine, "SELECT count(*) FROM deliveries_default") == 1
 
 
+async def test_a_stray_in_the_default_partition_does_not_stop_the_other_months(
+    engine: AsyncEngine, ledger: PostgresLedger, make_due: Make
+) -> None:
+    this_month = await scalar(engine, "SELECT current_date")
+    await send(ledger, [make_due(local_date=this_month)])
+    await Partitions(engine, 730).keep()
+    assert await scalar(engine, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'deliveries'::regclass") == 6
+    await send(ledger, [make_due(local_date=this_month), make_due(local_date=month(this_month, 1))])
+    assert await scalar(engine, "SELECT count(*) FROM deliveries_default") == 2
+
+
 async def test_months_past_the_retention_are_dropped(engine: AsyncEngine) -> None:
     for year in (2020, 2021):
         async with transaction(engine) as connection:
@@ -101,113 +129,6 @@ async def test_months_past_the_retention_are_dropped(engine: AsyncEngine) -> Non
 @pytest.mark.parametrize(("months", "expected"), [(1, (2026, 12)), (2, (2027, 1)), (-11, (2025, 12)), (0, (2026, 11))])
 def test_months_roll_over_years(months: int, expected: tuple[int, int]) -> None:
     assert month(TODAY, months) == date(*expected, 1)
-
-
-# Plans.
-
-PARTITIONS = 24
-ROWS = 4000
-
-
-@pytest.fixture
-async def filled(engine: AsyncEngine) -> AsyncEngine:
-    """24 months of rows, most of them SENT."""
-    async with transaction(engine) as connection:
-        for n in range(PARTITIONS):
-            first, after = month(TODAY, n - PARTITIONS + 1), month(TODAY, n - PARTITIONS + 2)
-            for table in ("deliveries", "attempts"):
-                name = f"{table}_{first:%Y_%m}"
-                await connection.execute(text(f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{first}') TO ('{after}')"))
-        await connection.execute(text(FILL), {"last": TODAY, "rows": ROWS * PARTITIONS})
-        await connection.execute(text("ANALYZE deliveries"))
-    return engine
-
-
-FILL = """
-INSERT INTO deliveries (id, local_date, user_id, state, revision, replay, fence, tomb, unsure, digest, attempts, created_at, updated_at)
-SELECT (to_char(day, 'YYYYMMDD') || substr(hash, 1, 4) || '8' || substr(hash, 5, 3) || '8' || substr(hash, 8, 15))::uuid,
-    day, md5((n % 5000)::text)::uuid, CASE WHEN n % 1000 = 0 THEN 'UNCERTAIN' ELSE 'SENT' END, 1, 0, 1, 0, false,
-    '00000000-0000-0000-0000-000000000000', 1, now(), now()
-FROM generate_series(1, :rows) n, LATERAL (SELECT CAST(:last AS date) - n % 700 AS day, md5(n::text) AS hash) d
-"""
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
-async def explain(engine: AsyncEngine, query: str, parameters: Any) -> list[dict[str, Any]]:
-    async with engine.connect() as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
-        cursor = driver.cursor()
-        await cursor.execute(f"EXPLAIN (FORMAT JSON, ANALYZE) {query}", parameters)
-        (found,) = await cursor.fetchone()
-        await driver.rollback()
-    plan = found if isinstance(found, list) else json.loads(found)
-    return list(nodes(plan[0]["Plan"]))
-
-
-def touched(plan: list[dict[str, Any]]) -> set[str]:
-    """The tables that were read."""
-    read = [node for node in plan if node.get("Actual Loops", 1) and node["Node Type"] != "ModifyTable"]
-    return {node["Relation Name"] for node in read if "Relation Name" in node}
-
-
-def assert_indexed(plan: list[dict[str, Any]]) -> None:
-    scans = [node for node in plan if node["Node Type"] == "Seq Scan" and node.get("Actual Loops")]
-    assert not [node["Relation Name"] for node in scans if not node["Relation Name"].endswith("_default")]
-
-
-async def test_the_lock_of_a_day_looks_into_its_month_only(filled: AsyncEngine) -> None:
-    ids = [message_id(uuid4(), "birthday", TODAY).hex for _ in range(100)]
-    plan = await explain(filled, entries._LOCK, (ids, TODAY, TODAY))
-    assert_indexed(plan)
-    assert touched(plan) == {"deliveries_2026_11"}
-
-
-async def test_results_of_a_day_look_into_its_month_only(filled: AsyncEngine) -> None:
-    ids = [message_id(uuid4(), "birthday", TODAY).hex for _ in range(100)]
-    texts = {name: ["x"] * 100 for name in ("provider", "provider_message_id", "reason")}
-    times = {name: ["epoch"] * 100 for name in ("first_unsure_at", "next_attempt_at", "sent_at")}
-    numbers = {"fence": [1] * 100, "attempts": [1] * 100}
-    more = {"state": ["SENT"] * 100, "unsure": [False] * 100, "first": TODAY, "last": TODAY + timedelta(days=1), "offset": 0}
-    plan = await explain(filled, results._RECORD, {"id": ids, **texts, **times, **numbers, **more})
-    assert_indexed(plan)
-    assert touched(plan) <= {"deliveries_2026_11", "deliveries_default"}
-
-
-async def test_one_delivery_is_found_in_its_month(filled: AsyncEngine) -> None:
-    plan = await explain(filled, reader._DELIVERY, (message_id(uuid4(), "birthday", TODAY).hex, TODAY))
-    assert_indexed(plan)
-    assert touched(plan) == {"deliveries_2026_11"}
-
-
-LISTS: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "all": ([], {}),
-    "of a user": (["user_id = %(user)s::uuid"], {"user": UUID(int=5).hex}),
-    "uncertain": (["exception_state = %(state)s"], {"state": "UNCERTAIN"}),
-    "sent": (["state = %(state)s"], {"state": "SENT"}),
-}
-
-
-@pytest.mark.parametrize("name", LISTS)
-async def test_a_page_of_a_list_reads_little(filled: AsyncEngine, name: str) -> None:
-    conditions, parameters = LISTS[name]
-    query = reader._DELIVERIES.format(" AND ".join(["true", *conditions]))
-    plan = await explain(filled, query, {"size": 51, **parameters})
-    assert_indexed(plan)
-    assert max(node["Actual Rows"] * node["Actual Loops"] for node in plan) <= 51 + PARTITIONS
-
-
-async def test_a_later_page_prunes_the_months_after_it(filled: AsyncEngine) -> None:
-    after = message_id(uuid4(), "birthday", date(2025, 3, 3)).hex
-    query = reader._DELIVERIES.format("true AND id < %(after)s::uuid AND local_date <= %(date)s::date")
-    plan = await explain(filled, query, {"size": 51, "after": after, "date": after[:8]})
-    assert_indexed(plan)
-    assert all(name <= "deliveries_2025_03" for name in touched(plan) - {"deliveries_default"})
 
 
 async def test_pages_in_postgres_have_no_gap_and_no_repeat(engine: AsyncEngine, ledger: PostgresLedger, make_due: Make) -> None:

@@ -66,6 +66,16 @@ async def test_a_delivery_sent_at_the_first_call_tells_its_one_attempt(stub: Any
     assert attempt.response_time == delivery.sent_time
 
 
+async def test_attempts_before_a_replay_are_told_beside_the_one_that_was_sent(
+    stub: Any, ledger: MemoryLedger, make_due: Make, again: Make
+) -> None:
+    due = make_due()
+    await end(ledger, due, PERMANENT)
+    await end(ledger, again(due, revision=2, replay=1), ACCEPTED)
+    delivery = await stub.GetDelivery(pb.GetDeliveryRequest(id=text(due.id)))
+    assert [(attempt.number, attempt.result) for attempt in delivery.attempts] == [(1, "PERMANENT"), (1, "ACCEPTED")]
+
+
 async def test_a_delivery_under_way_tells_the_end_of_its_claim(stub: Any, ledger: MemoryLedger, make_due: Make) -> None:
     due = make_due()
     await ledger.claim([due])

@@ -15,6 +15,7 @@ MONTHS_AHEAD = 3
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext('notifier partitions'))")
 _NAMES = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:table AS regclass)")
+_FORGET = text("DELETE FROM dead_letters WHERE local_date < :day")
 
 
 class Partitions:
@@ -32,26 +33,28 @@ class Partitions:
                 today = (await database_now(connection, self._offset_seconds)).date()
                 names = set((await connection.execute(_NAMES, {"table": table})).scalars())
                 await self._make(connection, table, storage, today, names)
-                await self._retire(connection, table, today, names)
-                await self._watch_default(connection, table)
+                await self._retire(connection, table, today - self._retention, names)
+                metrics.DEFAULT_PARTITION_ROWS.labels(table).set(await _exists(connection, f"SELECT FROM {table}_default"))
 
     async def _make(self, connection: AsyncConnection, table: str, storage: str, today: date, names: set[str]) -> None:
         for months in range(-MONTHS_BACK, MONTHS_AHEAD + 1):
             first, after = month(today, months), month(today, months + 1)
             name = f"{table}_{first:%Y_%m}"
-            if name not in names:
+            # Rows that fell into the default partition stand in their month's way; it holds them as well, and raises the alert.
+            strays = f"SELECT FROM {table}_default WHERE local_date >= '{first}' AND local_date < '{after}'"
+            if name not in names and not await _exists(connection, strays):
                 bounds = f"FOR VALUES FROM ('{first}') TO ('{after}')"
                 await connection.execute(text(f"CREATE TABLE {name} PARTITION OF {table} {bounds} {storage}"))
 
-    async def _retire(self, connection: AsyncConnection, table: str, today: date, names: set[str]) -> None:
-        oldest_kept = f"{table}_{today - self._retention:%Y_%m}"
+    async def _retire(self, connection: AsyncConnection, table: str, oldest_kept: date, names: set[str]) -> None:
         for name in sorted(names - {f"{table}_default"}):
-            if name < oldest_kept:
+            if name < f"{table}_{oldest_kept:%Y_%m}":
                 await connection.execute(text(f"DROP TABLE {name}"))
+        await connection.execute(_FORGET, {"day": oldest_kept.replace(day=1)})
 
-    async def _watch_default(self, connection: AsyncConnection, table: str) -> None:
-        found = await connection.execute(text(f"SELECT EXISTS (SELECT FROM {table}_default)"))
-        metrics.DEFAULT_PARTITION_ROWS.labels(table).set(int(found.scalar_one()))
+
+async def _exists(connection: AsyncConnection, query: str) -> bool:
+    return bool((await connection.execute(text(f"SELECT EXISTS ({query})"))).scalar_one())
 
 
 def month(day: date, months: int) -> date:
