@@ -42,6 +42,6 @@ Image with its tag, or its digest where there is one.
 {{- if $common.image.digest -}}
 {{ $name }}@{{ $common.image.digest }}
 {{- else -}}
-{{ $name }}:{{ $image.tag | default .Chart.AppVersion }}
+{{ $name }}:{{ $common.image.tag | default $image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end -}}

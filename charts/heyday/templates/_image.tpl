@@ -1,9 +1,7 @@
 {{/*
-The image of the umbrella's own pods: any of the Python services' will do.
+The image of the umbrella's own pods: user-service's, as any of the Python services' will do.
 */}}
 {{- define "heyday.pythonImage" -}}
-{{- $image := .Values.common.global.image -}}
-{{- $digest := dig "common" "image" "digest" "" (index .Values "user-service") -}}
-{{- printf "%s/user-service" $image.repository -}}
-{{- if $digest }}@{{ $digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end -}}
+{{- $users := index .Values "user-service" -}}
+{{- include "common.image" (dict "Values" $users "Chart" (dict "Name" "user-service" "AppVersion" .Chart.AppVersion)) -}}
 {{- end -}}
