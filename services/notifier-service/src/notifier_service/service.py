@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, TypeVar
 
@@ -120,7 +120,7 @@ class DeliveryService:
             return list(dues)
         hits = [due for due in dues if not due.recovered and due.id in known]
         metrics.HINT_HITS.inc(len(hits))
-        await self._tell([replace(known[due.id], revision=due.revision, traceparent=due.traceparent) for due in hits])
+        await self._tell([known[due.id]._replace(revision=due.revision, traceparent=due.traceparent) for due in hits])
         self._desk.done(hits)
         return [due for due in dues if due.recovered or due.id not in known]
 

@@ -1,7 +1,6 @@
 """What every Ledger promises: the rules of the protocol that live in it. Each runs against memory and Postgres."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,7 +146,7 @@ async def test_sent_twice_the_first_fact_stands_and_both_are_facts(world: Any, m
     world.pass_seconds(LEASE_SECONDS + 1)
     second = await claim_one(world, due)
     await world.ledger.record([await end(world, due, first, ACCEPTED)])
-    later = await end(world, due, second, replace(ACCEPTED, provider_message_id="p-2"))
+    later = await end(world, due, second, ACCEPTED._replace(provider_message_id="p-2"))
     assert await world.ledger.record([later]) == {due.id}
     assert (await state_of(world, due)).provider_message_id == "p-1"
 

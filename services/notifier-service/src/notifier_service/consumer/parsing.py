@@ -27,12 +27,7 @@ def parse_due(value: bytes) -> Due:
     record = MessageDue()
     _decode(record, value)
     _check_ids(record.id, record.user_id, record.revision)
-    if "\x00" in record.kind + record.variant:
-        raise Unreadable("a null character in a name")
-    missing = [name for name in ("kind", "variant", "email") if not getattr(record, name)]
-    missing += [name for name in TIMES_OF_DUE if not record.HasField(name)]
-    if missing:
-        raise Unreadable(f"without {', '.join(missing)}")
+    _check_due(record)
     return Due(
         id=record.id,
         local_date=_local_date(record.id),
@@ -71,6 +66,15 @@ def _check_ids(id_: bytes, user_id: bytes, revision: int) -> None:
         raise Unreadable("an id is not 16 bytes")
     if revision < 1:
         raise Unreadable("the revision is not positive")
+
+
+def _check_due(record: MessageDue) -> None:
+    if not (record.kind and record.variant and record.email and all(map(record.HasField, TIMES_OF_DUE))):
+        missing = [name for name in ("kind", "variant", "email") if not getattr(record, name)]
+        missing += [name for name in TIMES_OF_DUE if not record.HasField(name)]
+        raise Unreadable(f"without {', '.join(missing)}")
+    if "\x00" in record.kind + record.variant:
+        raise Unreadable("a null character in a name")
 
 
 def _local_date(id_: bytes) -> date:

@@ -1,7 +1,7 @@
 """What the ledger says to a record: whether it may be sent now, was decided before, or has to wait."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from notifier_service.domain.values import DECIDED, Cancellation, Due, Entry, Outcome, Reason, State, Terms, outcome_of
 
@@ -16,8 +16,7 @@ class Verdict(StrEnum):
     EARLY = "early"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """A verdict; the entry as it stands after it; whether that is to be written; and what is told."""
 
     verdict: Verdict

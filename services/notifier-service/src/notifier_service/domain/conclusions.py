@@ -1,12 +1,11 @@
 """What becomes of a delivery when its dispatch has ended."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from notifier_service.domain.values import Attempt, DeadLetter, Due, Entry, Outcome, Reason, Result, State, Terms, Tried, outcome_of
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(NamedTuple):
     """The entry as it is to be written under its fence, with what else is kept of the attempt."""
 
     due: Due

@@ -34,6 +34,7 @@ _LOCK = f"""
 SELECT {COLUMNS} FROM deliveries WHERE id = ANY(%s::uuid[]) AND local_date BETWEEN %s AND %s ORDER BY id FOR UPDATE
 """
 
+# By the ids alone, never row by row: a plan that took the month for its outer loop would read all of it, a thousand times.
 _WRITE = f"""
 UPDATE deliveries d
 SET state = u.state, revision = u.revision, kind = u.kind, variant = u.variant, replay = u.replay, fence = u.fence, tomb = u.tomb,
@@ -41,7 +42,7 @@ SET state = u.state, revision = u.revision, kind = u.kind, variant = u.variant, 
     reason = u.reason, claimed_at = nullif(u.claimed_at, {NEVER}), lease_until_at = nullif(u.lease_until_at, {NEVER}),
     next_attempt_at = nullif(u.next_attempt_at, {NEVER}), updated_at = u.updated_at
 FROM {_ROWS}
-WHERE d.id = u.id AND d.local_date = u.local_date AND d.local_date BETWEEN %(first)s AND %(last)s
+WHERE d.id = u.id AND d.id = ANY(%(id)s::uuid[]) AND d.local_date BETWEEN %(first)s AND %(last)s
 """
 
 

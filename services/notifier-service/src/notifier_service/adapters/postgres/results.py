@@ -7,6 +7,7 @@ from notifier_service.adapters.postgres.entries import NEVER, times
 from notifier_service.domain import Conclusion, DeadLetter, State
 from servicekit.postgres import BinaryCursor, TimestamptzArray, UuidArray
 
+# `= ANY` says what the join says, so that only these rows are ever read: see `entries`.
 # A claim's own fence, or the fact SENT, which is written whoever holds the claim by now; but the first such fact stands.
 _RECORD = f"""
 UPDATE deliveries d
@@ -18,7 +19,7 @@ FROM unnest(%(id)s::uuid[], %(fence)s::bigint[], %(state)s::text[], %(attempts)s
     %(provider_message_id)s::text[], %(reason)s::text[], %(unsure)s::bool[], %(first_unsure_at)s::timestamptz[],
     %(next_attempt_at)s::timestamptz[], %(sent_at)s::timestamptz[])
   AS u(id, fence, state, attempts, provider, provider_message_id, reason, unsure, first_unsure_at, next_attempt_at, sent_at)
-WHERE d.id = u.id AND d.local_date BETWEEN %(first)s AND %(last)s
+WHERE d.id = u.id AND d.id = ANY(%(id)s::uuid[]) AND d.local_date BETWEEN %(first)s AND %(last)s
   AND (d.fence = u.fence AND d.state = 'CLAIMED' OR u.state = 'SENT' AND d.state <> 'SENT')
 RETURNING d.id, old.state = 'FAILED'
 """
