@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -56,7 +57,7 @@ def versions(kafka_server: Any, user_id: str, until: int) -> list[int]:
     while found[-1] < until:
         record = consumer.poll(30)
         assert record, f"the topic ends with versions {found}"
-        if record.key() == user_id.encode():
+        if record.key() == UUID(user_id).bytes:
             found.append(UserChanged.FromString(record.value() or b"").user.version)
     consumer.close()
     return found[1:]

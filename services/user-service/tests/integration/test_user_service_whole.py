@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import UUID
 
 import grpc.aio
 import pytest
@@ -82,7 +83,7 @@ def _read_changes(bootstrap_servers: str, user_id: str, until_version: int) -> l
     while not found or found[-1].user.version < until_version:
         record = consumer.poll(20)
         assert record, f"the topic ends before version {until_version}"
-        if record.key() == user_id.encode():
+        if record.key() == UUID(user_id).bytes:
             found.append(UserChanged.FromString(record.value() or b""))
     consumer.close()
     return found

@@ -143,5 +143,5 @@ class PostgresUnitOfWork:
 
     async def _tell(self, user: User) -> None:
         snapshot = wire.to_snapshot(user, self._events.epoch, traceparent())
-        record = Record(self._events.topic, str(user.id).encode(), snapshot.SerializeToString())
+        record = Record(self._events.topic, user.id.bytes, snapshot.SerializeToString())
         await self._events.outbox.add(self._connection, [record])
