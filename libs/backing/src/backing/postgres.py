@@ -20,6 +20,9 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "shared_preload_libraries": "pg_stat_statements",
     "log_min_duration_statement": "200ms",
+    # Details and parameters quote the rows: "Key (email_key)=(...) already exists".
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
     "log_line_prefix": "%m %u %d ",
     "timezone": "UTC",
 }
