@@ -21,7 +21,10 @@ _LAST = ("test_greeting_on_time.py", "test_what_is_logged.py")
 _LEAD = timedelta(seconds=60)  # From the start of the services to the appointment; they take some ten seconds.
 _SETTINGS = {
     "gateway": {"RATE_LIMIT_PER_MINUTE": "0"},
-    "scheduler-service": {"CRON_RECOVERY_SCHEDULE": "0 0 1 1 *"},  # By hand only, so that no test depends on the minute it runs in.
+    "scheduler-service": {
+        "CRON_RECOVERY_SCHEDULE": "0 0 1 1 *",  # By hand only, so that no test depends on the minute it runs in.
+        "CREATED_ON_THE_DAY": '{"birthday": "next_year"}',  # Both ways of the setting, one by each kind.
+    },
     "notifier-service": {"FIRST_BACKOFF_SECONDS": "1", "LONGEST_BACKOFF_SECONDS": "2", "MAX_ATTEMPTS": "3"},
     "dispatcher-service": {"BACKOFF_FIRST_SECONDS": "0.02", "BACKOFF_LONGEST_SECONDS": "0.05", "BREAKER_FAILURES": "1000"},
 }

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from itertools import count
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -80,6 +80,10 @@ class Provider:
         """The texts that reached an address, one for each greeting."""
         return [letter["message"] for letter in self.letters(email) for _ in letter["accepted_at"]]
 
+    def doubled(self) -> int:
+        """How many people were greeted twice for one occasion."""
+        return int(self._call("GET", "/stats")["doubled"])
+
     @contextmanager
     def behaving(self, **behaviour: object) -> Iterator[None]:
         """Another behaviour for a while."""
@@ -155,7 +159,3 @@ class World:
     def delivery(self, message: Message) -> dict[str, Any]:
         delivery: dict[str, Any] = self.api.ok("GET", f"/api/v1/deliveries/{message['id']}")
         return delivery
-
-    def days_to_come(self, days: int) -> date:
-        """A day that is today nowhere, and planned for nowhere yet."""
-        return (datetime.now(UTC) + timedelta(days=days)).date()

@@ -1,0 +1,86 @@
+"""Without Redis all is right and slower; without Postgres cached users are still served, and the rest fails fast."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import pytest
+
+from backing import server
+from backing.server import Server
+from e2e.rest import Api
+from e2e.world import USERS, World, eventually, somebody
+
+
+@contextmanager
+def away(part: Server) -> Iterator[None]:
+    """The server is stopped, and back afterwards."""
+    part.process.stop()
+    try:
+        yield
+    finally:
+        server.start(part)
+
+
+@pytest.fixture
+def without_redis(world: World) -> Iterator[None]:
+    with away(world.mesh.redis):
+        yield
+
+
+@pytest.fixture
+def without_postgres(world: World) -> Iterator[None]:
+    yield
+    inside = Api(world.mesh.internal_url)
+    eventually(lambda: inside.call("GET", "/health/detailed").status == 200, "the services to be ready again", seconds=60)
+
+
+def test_users_are_kept_and_read_without_redis(world: World, without_redis: None) -> None:
+    user = world.create()
+    path = f"{USERS}/{user['id']}"
+    assert world.api.ok("GET", path) == user
+    changed = world.patch(user, locale="nb")
+    assert world.api.ok("GET", path) == changed
+
+
+def test_a_greeting_is_sent_once_without_redis(world: World, without_redis: None) -> None:
+    user = world.create_at(world.sky.past("anniversary"))
+    world.message(user, "SENT")
+    assert len(world.provider.greetings(user["email"])) == 1
+
+
+def test_what_was_cached_before_redis_was_away_is_not_believed_after(world: World) -> None:
+    user = world.create()
+    path = f"{USERS}/{user['id']}"
+    world.mesh.redis.process.pause()  # It keeps its memory, with the version of now in it.
+    try:
+        changed = world.patch(user, locale="nb")
+        assert world.api.ok("GET", path) == changed
+    finally:
+        world.mesh.redis.process.resume()
+    assert world.api.ok("GET", path) == changed
+
+
+def test_without_postgres_cached_users_are_served_and_the_rest_fails_fast(world: World, without_postgres: None) -> None:
+    cached = world.create()
+    with away(world.mesh.postgres):
+        assert world.api.ok("GET", f"{USERS}/{cached['id']}") == cached
+        for method, path, body in (
+            ("POST", USERS, somebody()),
+            ("PATCH", f"{USERS}/{cached['id']}", {"locale": "nb"}),
+            ("GET", USERS, None),
+            ("GET", "/api/v1/messages", None),
+            ("GET", "/api/v1/deliveries", None),
+        ):
+            began = monotonic()
+            answer = world.api.call(method, path, body)
+            assert (answer.status, answer.json["code"]) == (503, 14), f"{method} {path}: {answer.content!r}"
+            assert answer.headers["retry-after"]
+            assert monotonic() - began < 8
+            assert not any(word in answer.content.decode().lower() for word in ("postgres", "sql", "connection", "127.0.0.1"))
+
+
+def test_after_postgres_is_back_greetings_go_out(world: World) -> None:
+    user = world.create_at(world.sky.past("anniversary"))
+    world.message(user, "SENT", seconds=60)
+    assert len(world.provider.greetings(user["email"])) == 1
