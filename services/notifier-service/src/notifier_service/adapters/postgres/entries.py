@@ -22,12 +22,23 @@ NEVER = "'epoch'"  # Stands for no time in arrays, which hold no nulls.
 _OPEN = "SELECT clock_timestamp() + make_interval(secs => %s), nextval('fences')"
 
 _INSERT = f"""
-INSERT INTO deliveries (id, local_date, user_id, state, revision, kind, variant, replay, fence, tomb, unsure, digest, attempts, reason,
-    claimed_at, lease_until_at, created_at, updated_at)
-SELECT id, local_date, user_id, state, revision, kind, variant, replay, fence, tomb, unsure, digest, attempts, reason,
-    nullif(claimed_at, {NEVER}), nullif(lease_until_at, {NEVER}), updated_at, updated_at
+INSERT INTO deliveries AS d (id, local_date, user_id, state, revision, kind, variant, replay, fence, tomb, unsure, first_unsure_at, digest,
+    attempts, reason, claimed_at, lease_until_at, next_attempt_at, created_at, updated_at)
+SELECT id, local_date, user_id, state, revision, kind, variant, replay, fence, tomb, unsure, nullif(first_unsure_at, {NEVER}), digest,
+    attempts, reason, nullif(claimed_at, {NEVER}), nullif(lease_until_at, {NEVER}), nullif(next_attempt_at, {NEVER}), updated_at, updated_at
 FROM {_ROWS}
-ON CONFLICT (id, local_date) DO NOTHING RETURNING id
+ON CONFLICT (id, local_date)
+"""
+
+_INSERT_NEW = f"{_INSERT} DO NOTHING RETURNING id"
+
+# Not an UPDATE joined with the rows: its plan, made while a month is empty and kept, would read the whole month for each of them. A
+# conflict is found by the primary key, whatever the planner thinks.
+_WRITE = f"""{_INSERT} DO UPDATE
+SET state = excluded.state, revision = excluded.revision, kind = excluded.kind, variant = excluded.variant, replay = excluded.replay,
+    fence = excluded.fence, tomb = excluded.tomb, unsure = excluded.unsure, first_unsure_at = excluded.first_unsure_at,
+    digest = excluded.digest, attempts = excluded.attempts, reason = excluded.reason, claimed_at = excluded.claimed_at,
+    lease_until_at = excluded.lease_until_at, next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
 """
 
 _LOCK = f"""
@@ -35,15 +46,6 @@ SELECT {COLUMNS} FROM deliveries WHERE id = ANY(%s::uuid[]) AND local_date BETWE
 """
 
 # By the ids alone, never row by row: a plan that took the month for its outer loop would read all of it, a thousand times.
-_WRITE = f"""
-UPDATE deliveries d
-SET state = u.state, revision = u.revision, kind = u.kind, variant = u.variant, replay = u.replay, fence = u.fence, tomb = u.tomb,
-    unsure = u.unsure, first_unsure_at = nullif(u.first_unsure_at, {NEVER}), digest = u.digest, attempts = u.attempts,
-    reason = u.reason, claimed_at = nullif(u.claimed_at, {NEVER}), lease_until_at = nullif(u.lease_until_at, {NEVER}),
-    next_attempt_at = nullif(u.next_attempt_at, {NEVER}), updated_at = u.updated_at
-FROM {_ROWS}
-WHERE d.id = u.id AND d.id = ANY(%(id)s::uuid[]) AND d.local_date BETWEEN %(first)s AND %(last)s
-"""
 
 
 async def open_batch(cursor: BinaryCursor, offset_seconds: float) -> tuple[int, int]:
@@ -57,7 +59,7 @@ async def insert(cursor: BinaryCursor, entries: Sequence[Entry]) -> set[bytes]:
     """Insert these, sorted by id, where there is no row; return the ids inserted. Waits for whoever is just inserting one."""
     if not entries:
         return set()
-    await cursor.execute(_INSERT, _parameters(entries))
+    await cursor.execute(_INSERT_NEW, _parameters(entries))
     return {id_ for (id_,) in await cursor.fetchall()}
 
 
@@ -71,10 +73,8 @@ async def lock(cursor: BinaryCursor, ids: Mapping[bytes, date]) -> dict[bytes, E
 
 async def write(cursor: BinaryCursor, entries: Sequence[Entry]) -> None:
     """Write entries whose rows are locked."""
-    if not entries:
-        return
-    dates = [entry.local_date for entry in entries]
-    await cursor.execute(_WRITE, {**_parameters(entries), "first": min(dates), "last": max(dates)})
+    if entries:
+        await cursor.execute(_WRITE, _parameters(entries))
 
 
 def entry_of(row: Sequence[Any]) -> Entry:

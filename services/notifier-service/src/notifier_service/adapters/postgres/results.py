@@ -8,20 +8,27 @@ from notifier_service.domain import Conclusion, DeadLetter, State
 from servicekit.postgres import BinaryCursor, TimestamptzArray, UuidArray
 
 # `= ANY` says what the join says, so that only these rows are ever read: see `entries`.
-# A claim's own fence, or the fact SENT, which is written whoever holds the claim by now; but the first such fact stands.
+NO_DIGEST = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+# A claim's own fence, or the fact SENT, which is written whoever holds the claim by now; but the first such fact stands. An upsert of rows
+# that are there: see entries._WRITE.
 _RECORD = f"""
-UPDATE deliveries d
-SET state = u.state, attempts = greatest(d.attempts, u.attempts), provider = u.provider, provider_message_id = u.provider_message_id,
-    reason = u.reason, unsure = d.unsure OR u.unsure, first_unsure_at = coalesce(d.first_unsure_at, nullif(u.first_unsure_at, {NEVER})),
-    next_attempt_at = nullif(u.next_attempt_at, {NEVER}), sent_at = nullif(u.sent_at, {NEVER}), lease_until_at = NULL,
-    updated_at = clock_timestamp() + make_interval(secs => %(offset)s)
-FROM unnest(%(id)s::uuid[], %(fence)s::bigint[], %(state)s::text[], %(attempts)s::int[], %(provider)s::text[],
-    %(provider_message_id)s::text[], %(reason)s::text[], %(unsure)s::bool[], %(first_unsure_at)s::timestamptz[],
+INSERT INTO deliveries AS d (id, local_date, user_id, fence, state, attempts, provider, provider_message_id, reason, unsure,
+    first_unsure_at, next_attempt_at, sent_at, revision, replay, tomb, digest, created_at, updated_at)
+SELECT id, local_date, user_id, fence, state, attempts, provider, provider_message_id, reason, unsure, nullif(first_unsure_at, {NEVER}),
+    nullif(next_attempt_at, {NEVER}), nullif(sent_at, {NEVER}), 0, 0, 0, {NO_DIGEST}, clock.at, clock.at
+FROM unnest(%(id)s::uuid[], %(local_date)s::date[], %(user_id)s::uuid[], %(fence)s::bigint[], %(state)s::text[], %(attempts)s::int[],
+    %(provider)s::text[], %(provider_message_id)s::text[], %(reason)s::text[], %(unsure)s::bool[], %(first_unsure_at)s::timestamptz[],
     %(next_attempt_at)s::timestamptz[], %(sent_at)s::timestamptz[])
-  AS u(id, fence, state, attempts, provider, provider_message_id, reason, unsure, first_unsure_at, next_attempt_at, sent_at)
-WHERE d.id = u.id AND d.id = ANY(%(id)s::uuid[]) AND d.local_date BETWEEN %(first)s AND %(last)s
-  AND (d.fence = u.fence AND d.state = 'CLAIMED' OR u.state = 'SENT' AND d.state <> 'SENT')
-RETURNING d.id, old.state = 'FAILED'
+  AS u(id, local_date, user_id, fence, state, attempts, provider, provider_message_id, reason, unsure, first_unsure_at, next_attempt_at,
+    sent_at), (SELECT clock_timestamp() + make_interval(secs => %(offset)s) AS at) AS clock
+ON CONFLICT (id, local_date) DO UPDATE
+SET state = excluded.state, attempts = greatest(d.attempts, excluded.attempts), provider = excluded.provider,
+    provider_message_id = excluded.provider_message_id, reason = excluded.reason, unsure = d.unsure OR excluded.unsure,
+    first_unsure_at = coalesce(d.first_unsure_at, excluded.first_unsure_at), next_attempt_at = excluded.next_attempt_at,
+    sent_at = excluded.sent_at, lease_until_at = NULL, updated_at = excluded.updated_at
+WHERE d.fence = excluded.fence AND d.state = 'CLAIMED' OR excluded.state = 'SENT' AND d.state <> 'SENT'
+RETURNING d.id, coalesce(old.state = 'FAILED', false)
 """
 
 _ATTEMPTS = f"""
@@ -54,11 +61,12 @@ async def record_entries(cursor: BinaryCursor, conclusions: Sequence[Conclusion]
     if not conclusions:
         return {}
     entries = [conclusion.entry for conclusion in conclusions]
-    dates = [entry.local_date for entry in entries]
     await cursor.execute(
         _RECORD,
         {
             "id": UuidArray([entry.id for entry in entries]),
+            "local_date": [entry.local_date for entry in entries],
+            "user_id": UuidArray([entry.user_id for entry in entries]),
             "fence": [entry.fence for entry in entries],
             "state": [entry.state.value for entry in entries],
             "attempts": [entry.attempts for entry in entries],
@@ -69,8 +77,6 @@ async def record_entries(cursor: BinaryCursor, conclusions: Sequence[Conclusion]
             "first_unsure_at": times([entry.first_unsure_us for entry in entries]),
             "next_attempt_at": times([entry.next_attempt_us for entry in entries]),
             "sent_at": times([entry.sent_us for entry in entries]),
-            "first": min(dates),
-            "last": max(dates),
             "offset": offset_seconds,
         },
     )
