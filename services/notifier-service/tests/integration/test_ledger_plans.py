@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from notifier_service.adapters.postgres import entries, reader, results
+from notifier_service.adapters.postgres import entries, reader
 from notifier_service.adapters.postgres.partitions import month
 from occasions.identity import message_id
 from servicekit.postgres import create_engine, migrate, transaction
@@ -84,17 +84,6 @@ async def test_the_lock_of_a_day_looks_into_its_month_only(filled: AsyncEngine) 
     plan = await explain(filled, entries._LOCK, (ids, TODAY, TODAY))
     assert_indexed(plan)
     assert touched(plan) == {"deliveries_2026_11"}
-
-
-async def test_results_of_a_day_look_into_its_month_only(filled: AsyncEngine) -> None:
-    ids = [message_id(uuid4(), "birthday", TODAY).hex for _ in range(100)]
-    texts = {name: ["x"] * 100 for name in ("provider", "provider_message_id", "reason")}
-    times = {name: ["epoch"] * 100 for name in ("first_unsure_at", "next_attempt_at", "sent_at")}
-    numbers = {"fence": [1] * 100, "attempts": [1] * 100}
-    more = {"state": ["SENT"] * 100, "unsure": [False] * 100, "first": TODAY, "last": TODAY + timedelta(days=1), "offset": 0}
-    plan = await explain(filled, results._RECORD, {"id": ids, **texts, **times, **numbers, **more})
-    assert_indexed(plan)
-    assert touched(plan) <= {"deliveries_2026_11", "deliveries_default"}
 
 
 async def test_one_delivery_is_found_in_its_month(filled: AsyncEngine) -> None:
