@@ -25,8 +25,9 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
 
 
 @pytest.fixture
-def campaign(mesh: Mesh, seed: int) -> Iterator[Campaign]:
+def campaign(mesh: Mesh, seed: int, request: pytest.FixtureRequest) -> Iterator[Campaign]:
     print(f"seed {seed}")
-    campaign = Campaign(mesh, seed)
+    # Other people in each scenario: Redis remembers who was greeted in the one before.
+    campaign = Campaign(mesh, f"{seed} {request.node.name}")
     yield campaign
     campaign.clear()

@@ -1,6 +1,7 @@
 """Scheduled work: each tick of a job's cron is run once, whatever the number of replicas; a tick missed while down is made up."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 #: Longest sleep before the clock is read again: it bounds what a jump of the clock can cost.
 LONGEST_SLEEP = timedelta(seconds=60)
+#: Longest sleep of the watch for due messages: what another replica planned before it died is late by no more than this.
+LONGEST_WATCH = timedelta(seconds=5)
 #: After this the loop looks whether a run that was alive elsewhere has ended well.
 LOOK_AGAIN = timedelta(seconds=5)
 
@@ -154,8 +157,8 @@ class DueWatch:
     async def _wait(self, stop: asyncio.Event) -> None:
         now = await self._ticks.now()
         due = await self._emitter.next_due(int(now.timestamp() * 1_000_000))
-        ahead = (due / 1_000_000 - now.timestamp()) if due is not None else LONGEST_SLEEP.total_seconds()
-        await _sleep(min(max(ahead, 0), LONGEST_SLEEP.total_seconds()), stop, self._wake)
+        ahead = due / 1_000_000 - now.timestamp() if due is not None else math.inf
+        await _sleep(min(max(ahead, 0), LONGEST_WATCH.total_seconds()), stop, self._wake)
 
 
 async def _sleep(seconds: float, *unless: asyncio.Event) -> None:
