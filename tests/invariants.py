@@ -21,6 +21,7 @@ FINAL = frozenset({"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED", "UNCE
 MAYBE_SENT = frozenset({"SENT", "UNCERTAIN"})
 #: A cancel that comes while a call is under way comes too late; a call lasts no longer than this.
 CANCEL_WINDOW = timedelta(seconds=12)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Facts:
     #: Reasons of the dead letters by message.
     dead: Mapping[UUID, str] = field(default_factory=dict)
     expected: Collection[UUID] = ()
-    read_at: datetime = datetime.max.replace(tzinfo=UTC)
+    read_at: datetime = NEVER
 
 
 def violations(facts: Facts) -> list[str]:
@@ -182,7 +183,7 @@ def read(mesh: Mesh, received: bytes, expected: Collection[UUID] = ()) -> Facts:
         {letter.key: letter for letter in letters if letter.greetings},
         dead,
         expected,
-        now or datetime.max.replace(tzinfo=UTC),
+        now or NEVER,
     )
 
 
@@ -192,5 +193,5 @@ def connect(mesh: Mesh, schema: str) -> psycopg.Connection[Any]:
 
 
 def _letter(letter: Mapping[str, Any]) -> Letter:
-    accepted = datetime.fromtimestamp(letter["accepted_at"][0], UTC) if letter["accepted_at"] else datetime.max.replace(tzinfo=UTC)
+    accepted = datetime.fromtimestamp(letter["accepted_at"][0], UTC) if letter["accepted_at"] else NEVER
     return Letter(UUID(letter["key"]), letter["greetings"], letter["calls"], accepted)
