@@ -173,27 +173,26 @@ class DeliveryService:
         return Result(Tried.UNSURE, reason=Reason.NO_RESULT)
 
     async def _settle(self, results: Sequence[tuple[Flight, Result]]) -> None:
-        """Write results and tell them. One at a time: what comes while it works is taken together by whoever is next."""
+        """Write results and tell them. One writes at a time: what comes meanwhile is written together by whoever is next."""
         self._results.extend(results)
         async with self._settling:
             await asyncio.sleep(self._pace.gather_seconds if self._results else 0)
             taken, self._results = self._results, []
-            if taken:
-                await failpoint.reach("notifier.after_results")
-                await self._record([self._conclude(flight, result) for flight, result in taken])
-
-    def _conclude(self, flight: Flight, result: Result) -> Conclusion:
-        now_us = int(self._clock.monotonic() * 1e6 + flight.shift_us)
-        metrics.RESULTS[result.tried].inc()
-        return conclude(flight.entry, flight.due, result, now_us, self._terms, random.random())
-
-    async def _record(self, conclusions: Sequence[Conclusion]) -> None:
-        written = await self._insist(lambda: self._ledger.record(conclusions))
+            if not taken:
+                return
+            await failpoint.reach("notifier.after_results")
+            conclusions = [self._conclude(flight, result) for flight, result in taken]
+            written = await self._insist(lambda: self._ledger.record(conclusions))
         await failpoint.reach("notifier.after_record")
         told = [c for c in conclusions if c.due.id in written and c.entry.state is not State.RELEASED]
         await self._tell([c.outcome() for c in told], [c.dead_letter for c in told if c.dead_letter])
         await failpoint.reach("notifier.after_outcome")
         self._hand_back(conclusions, written)
+
+    def _conclude(self, flight: Flight, result: Result) -> Conclusion:
+        now_us = int(self._clock.monotonic() * 1e6 + flight.shift_us)
+        metrics.RESULTS[result.tried].inc()
+        return conclude(flight.entry, flight.due, result, now_us, self._terms, random.random())
 
     async def _tell(self, outcomes: Sequence[Outcome], letters: Sequence[DeadLetter] = ()) -> None:
         await self._insist(lambda: self._announcer.announce(outcomes, letters))

@@ -14,6 +14,7 @@ from notifier_service.ports import DispatchCut, DispatchRefused
 from notifier_service.service import DeliveryService, Pace
 from servicekit.clock import SystemClock
 from servicekit.runtime import Backoff
+from servicekit.testing import wait_until
 
 Make = Callable[..., Due]
 Groups = AsyncIterator[Sequence[tuple[int, Result]]]
@@ -251,6 +252,17 @@ async def test_outages_of_ledger_and_kafka_are_waited_out(stage: Stage, make_due
     await stage.service.deliver([due])
     assert stage.results() == [State.SENT]
     assert len(stage.dispatcher.slices) == 1
+
+
+async def test_results_are_written_while_kafka_takes_no_outcomes(stage: Stage, make_due: Make) -> None:
+    stage.announcer.failures = 10**9
+    dues = [make_due() for _ in range(9)]
+    delivering = asyncio.create_task(stage.service.deliver(dues))
+    await wait_until(lambda: [entry.state for entry in stage.ledger.entries.values()] == [State.SENT] * 9)
+    assert stage.desk.finished == []
+    stage.announcer.failures = 0
+    await delivering
+    assert len(stage.desk.finished) == 9
 
 
 async def test_a_failure_is_told_after_its_dead_letter_and_both_again_if_asked(stage: Stage, make_due: Make) -> None:
