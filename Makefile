@@ -12,7 +12,7 @@ KAFKA := .cache/kafka/.fetched-$(shell cksum < libs/backing/kafka/jgo.lock.toml 
 GATEWAY := .build/gateway
 PACKAGES := $(wildcard libs/*/src services/*/src)
 # Where pytest looks: `make test TESTS=services/user-service`.
-TESTS ?= libs services tests
+TESTS ?= libs services tests loadtest
 UNIT := $(wildcard libs/*/tests/unit services/*/tests/unit tests/contract tests/model tests/demo)
 INTEGRATION := $(wildcard libs/*/tests/integration services/*/tests/integration)
 

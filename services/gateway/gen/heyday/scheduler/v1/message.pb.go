@@ -132,7 +132,7 @@ type Message struct {
 	TzdataVersion string `protobuf:"bytes,12,opt,name=tzdata_version,json=tzdataVersion,proto3" json:"tzdata_version,omitempty"`
 	// The text that goes out or went out: "on_the_day" or "belated".
 	Variant string `protobuf:"bytes,13,opt,name=variant,proto3" json:"variant,omitempty"`
-	// The number of attempts that failed and were planned again.
+	// The attempts made so far; each is a dispatch, within which the provider may be called a few times.
 	AttemptCount int32 `protobuf:"varint,14,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
 	// Whether an attempt may have been accepted by the provider though no answer proves it.
 	Unsure bool `protobuf:"varint,15,opt,name=unsure,proto3" json:"unsure,omitempty"`
