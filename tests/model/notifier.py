@@ -36,14 +36,22 @@ class Notifiers:
             yield Step("hours pass", w.later()._replace(left=left, hour=w.hour + 1, troubled=w.decided is not None), "t")
 
     def _answer(self, w: World) -> Iterator[Step]:
+        """The next question; or, of the same batch, the latest about its message, with which the others are done."""
         i, revision = w.questions[0]
+        yield from self._answered(w, i, revision, w.questions[1:])
+        latest = max(asked for k, asked in w.questions if k == i)
+        if latest > revision:
+            yield from self._answered(w, i, latest, tuple(asked for asked in w.questions if asked[0] != i))
+
+    def _answered(self, w: World, i: int, revision: int, rest: tuple[tuple[int, int], ...]) -> Iterator[Step]:
         entry, told = self._ledger.cancelled(i, w.ledger[i], revision, w.hour)
         raised = w.entry(i, entry)
         answered = raised.tell(told)
-        yield Step(f"the ledger learns that {i}.{revision} is cancelled", answered._replace(questions=w.questions[1:]))
+        label = f"the ledger learns that {i}.{revision} is cancelled"
+        yield Step(label, answered._replace(questions=rest))
         if w.left.faults:
-            yield Step(f"the ledger learns that {i}.{revision} is cancelled, dies before it tells", raised.faulty(), "!")
-            yield Step(f"the ledger learns that {i}.{revision} is cancelled, dies before its offset", answered.faulty(), "!")
+            yield Step(f"{label}, dies before it tells", raised.faulty(), "!")
+            yield Step(f"{label}, dies before its offset", answered.faulty(), "!")
 
     def _consume(self, w: World) -> Iterator[Step]:
         """The first record that is not to be waited for; or, of the same batch, the id's latest."""

@@ -10,7 +10,6 @@ from model.two_dates import DATES, IDS, KIND, SOON, USER, instant, microseconds,
 from model.world import Person, Record, Row, Told
 from occasions.occasion import Variant
 from scheduler_service.domain import WAITING, Change, Known, Message, State, Transition, replan
-from scheduler_service.domain.replanning import _FINAL_REASONS
 from scheduler_service.domain.replays import refusal
 from scheduler_service.emission import not_after, variant_at
 from scheduler_service.outcomes import Outcome, Result, Settlement, Slot, Standing, settle
@@ -81,7 +80,7 @@ class Plan:
             revision=message.revision if was is None or self._setup.on("revision") else was.revision,
             waits=message.send_at > instant(hour),
             asked=message.asked_revision,
-            reason=_kept(message.reason),
+            reason=str(message.reason),
             zone=int(message.moments.timezone),
         )
 
@@ -127,7 +126,7 @@ class Plan:
             waits=standing.send_at > instant(hour),
             unsure=standing.unsure or row.unsure or told.unsure,
             asked=standing.asked_revision,
-            reason=_kept(standing.reason),
+            reason=str(standing.reason),
         )
         return Settled(after, settlement.transition, settlement.slot)
 
@@ -172,11 +171,6 @@ def is_over(row: Row, hour: int) -> bool:
 
 def _is_current(row: Row, told: Told) -> bool:
     return row.state is State.QUEUED and row.revision == told.revision
-
-
-def _kept(reason: str) -> str:
-    """Of the reasons those that anything is decided by; the others would only multiply states."""
-    return str(reason) if reason in _FINAL_REASONS else ""
 
 
 def _holder(change: Change) -> int | None:

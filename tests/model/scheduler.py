@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from model.plan import Plan, Settled, is_over
+from model.plan import Plan, is_over
 from model.rules import Setup
 from model.world import Person, Row, Step, Taken, Told, World, put
 from scheduler_service.domain import WAITING, State, Transition, after
@@ -93,7 +93,7 @@ class Scheduler:
         if not self._plan.refused(row, w.wants(i), w.slot in (None, i), w.hour):
             yield Step(f"replay {i}", w.row(i, again)._replace(decided=(i, "replayed")), "d")
         if row.state is State.UNCERTAIN and not row.asked:
-            resolved = self._apply(w, row, Told(i, row.revision, str(Result.SENT), unsure=True))
+            resolved = self._apply(w, Told(i, row.revision, str(Result.SENT), unsure=True))
             yield Step(f"{i} is resolved: it was sent", resolved._replace(decided=(i, "known as sent")), "d")
             if w.wants(i) and not is_over(row, w.hour):
                 # What may have arrived before counts no more: a person has looked.
@@ -115,26 +115,33 @@ class Scheduler:
             yield Step(f"edit: {_named(change, person)}", edited._replace(troubled=w.decided is not None), "e")
 
     def _outcome(self, w: World, emitting: bool) -> Iterator[Step]:
+        """The next outcome; or, as its batch begins with those that go the short way, the other message's."""
         told = w.outcomes[0]
-        row = w.rows[told.id]
-        assert row, "an outcome of what was never planned"
-        applied = self._confirmed(w, row, told)
-        if applied is None and emitting:
-            return  # It waits for the slot's lock.
-        applied = applied or self._apply(w, row, told)
+        confirmed = self._confirmed(w, told)
+        if confirmed or not emitting:  # Any other waits for the slot's lock.
+            yield from self._learned(w, told, confirmed or self._apply(w, told))
+        other = next((later for later in w.outcomes if later.id != told.id), None)
+        if other and (confirmed := self._confirmed(w, other)):
+            yield from self._learned(w, other, confirmed)
+
+    def _learned(self, w: World, told: Told, applied: World) -> Iterator[Step]:
+        n = w.outcomes.index(told)
         label = f"the plan learns {told.id}.{told.revision} {told.result}{' unsure' * told.unsure}"
-        yield Step(label, applied._replace(outcomes=w.outcomes[1:]))
+        yield Step(label, applied._replace(outcomes=w.outcomes[:n] + w.outcomes[n + 1 :]))
         if w.left.faults:
             yield Step(f"{label}, and dies before its offset", applied.faulty(), "!")
 
-    def _confirmed(self, w: World, row: Row, told: Told) -> World | None:
+    def _confirmed(self, w: World, told: Told) -> World | None:
         """The short way of a plain SENT, if it is one: a single statement that looks at no slot."""
-        if told.result == Result.SENT and row.state is State.QUEUED and row.revision == told.revision and not row.asked:
+        row = w.rows[told.id]
+        if row and told.result == Result.SENT and row.state is State.QUEUED and row.revision == told.revision and not row.asked:
             return w.row(told.id, row._replace(state=State.SENT, unsure=row.unsure or told.unsure, reason=""))
         return None
 
-    def _apply(self, w: World, row: Row, told: Told) -> World:
-        settled: Settled = self._plan.settled(told.id, row, told, w.hour)
+    def _apply(self, w: World, told: Told) -> World:
+        row = w.rows[told.id]
+        assert row, "an outcome of what was never planned"
+        settled = self._plan.settled(told.id, row, told, w.hour)
         w = w.row(told.id, settled.row)
         if settled.slot is Slot.TAKE:
             w = w._replace(slot=told.id)

@@ -8,16 +8,23 @@ from model.notifier import Notifiers
 from model.rules import Setup
 from model.scheduler import Scheduler
 from model.world import Left, World
+from notifier_service.domain import State as Delivery
+from scheduler_service.domain import State
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found: the promise that is broken, empty if none is; a shortest run to it; and how much was seen."""
+    """What a search found: the promise that is broken, empty if none is; a shortest run to it; and how much was seen.
+
+    `plan` and `ledger`: the states in which it saw a message and a delivery.
+    """
 
     broken: str
     run: tuple[str, ...]
     states: int
     at_rest: int
+    plan: frozenset[State]
+    ledger: frozenset[Delivery]
 
 
 class Unfinished(Exception):
@@ -99,4 +106,6 @@ class _Search:
         while broken and k > 0:
             label, k = self._came_from[k]
             run.append(label)
-        return Found(broken, tuple(reversed(run)), len(self._worlds), len(self._at_rest))
+        plan = frozenset(row.state for w in self._worlds for row in w.rows if row)
+        ledger = frozenset(entry.state for w in self._worlds for entry in w.ledger if entry)
+        return Found(broken, tuple(reversed(run)), len(self._worlds), len(self._at_rest), plan, ledger)
