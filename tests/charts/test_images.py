@@ -61,7 +61,7 @@ def test_the_last_stage_runs_as_a_number_and_builds_nothing(path: str) -> None:
 @pytest.mark.parametrize("path", DOCKERFILES)
 def test_bases_are_arguments_with_exact_tags(path: str) -> None:
     recipe = (PROJECT / path).read_text(encoding="utf-8")
-    assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) <= {"${BUILD_IMAGE}", "${RUN_IMAGE}", "run"}
+    assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) <= {"${BUILD_IMAGE}", "${RUN_IMAGE}", "scratch", "run"}
     for base in re.findall(r"^ARG (?:BUILD|RUN)_IMAGE=(\S+)$", recipe, re.MULTILINE):
         assert not base.endswith(":latest")
         assert ":" in base

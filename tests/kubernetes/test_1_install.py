@@ -1,0 +1,48 @@
+"""What is there after `helm install`, and what an install refuses."""
+
+import pytest
+
+from charts.rendering import RELEASE, UMBRELLA, values_of
+from kubernetes.cluster import DEPLOYMENTS, PYTHON_SERVICES, Cluster, CommandFailed, is_ready
+
+
+def test_every_pod_is_ready_and_has_not_been_restarted(installed: Cluster) -> None:
+    for chart in (*DEPLOYMENTS, "simulator"):
+        pods = installed.pods(chart)
+        assert pods
+        assert all(map(is_ready, pods)), chart
+        assert sum(status["restartCount"] for pod in pods for status in pod["status"]["containerStatuses"]) == 0, chart
+
+
+@pytest.mark.parametrize("chart", PYTHON_SERVICES)
+def test_no_process_is_root_or_can_write_its_root(installed: Cluster, chart: str) -> None:
+    pod = installed.ready_pods(chart)[0]
+    probe = "import os, pathlib; print(os.getuid()); pathlib.Path('/app/written').touch()"
+    with pytest.raises(CommandFailed, match="Read-only file system"):
+        installed.kubectl("exec", pod, "--", "python3", "-c", probe)
+    assert installed.kubectl("exec", pod, "--", "python3", "-c", "import os; print(os.getuid())").strip() == "65532"
+
+
+def test_a_greeting_goes_from_rest_to_the_provider_and_is_read_back(installed: Cluster) -> None:
+    said = installed.helm("test", RELEASE, "--logs", "--timeout", "3m")
+    assert "The mesh works" in said
+
+
+def test_a_bad_value_is_refused_and_changes_nothing(installed: Cluster) -> None:
+    before = installed.helm("history", RELEASE, "--output", "json")
+    with pytest.raises(CommandFailed, match="maxReplicas"):
+        installed.upgrade("notifier-service.common.autoscaling.maxReplicas=65")
+    assert installed.helm("history", RELEASE, "--output", "json") == before
+
+
+@pytest.mark.parametrize("password", ["", "development"])
+def test_production_refuses_a_weak_password(installed: Cluster, password: str) -> None:
+    databases = (f"heyday-postgres-{role}" for role in ("users", "scheduler", "notifier"))
+    names = (*databases, "redis", "user-service", "scheduler-service", "notifier-service")
+    for name in names:
+        installed.kubectl("create", "secret", "generic", name, f"--from-literal=password={password}")
+    try:
+        with pytest.raises(CommandFailed, match="must hold a password of at least 16 characters"):
+            installed.helm("install", "earnest", str(UMBRELLA), "--values", str(values_of("production")), "--dry-run=server")
+    finally:
+        installed.kubectl("delete", "secret", *names)

@@ -1,0 +1,58 @@
+"""Calls meet every replica, and no change of the mesh fails one."""
+
+import re
+import time
+
+from charts.rendering import RELEASE, json_change
+from kubernetes.cluster import DEPLOYMENTS, Cluster, eventually
+from kubernetes.traffic import traffic
+from resilience.campaign import Campaign
+
+#: A new replica has its share after this long.
+SHARE_SECONDS = 60
+
+
+def handled(cluster: Cluster, pod: str) -> float:
+    """Calls of the API that a pod has answered; health checks are not counted."""
+    lines = [line for line in cluster.metrics(pod).splitlines() if line.startswith("grpc_server_handled_total") and "Health" not in line]
+    return sum(float(re.split(r"\s+", line)[-1]) for line in lines)
+
+
+def test_calls_are_spread_and_a_new_replica_gets_its_share(installed: Cluster) -> None:
+    deployment = f"deployment/{RELEASE}-user-service"
+    with traffic(installed) as tally:
+        old = installed.ready_pods("user-service")
+        eventually(lambda: all(handled(installed, pod) > 20 for pod in old), "calls on every replica", within=60)
+        installed.kubectl("scale", deployment, "--replicas=3")
+        installed.roll_out("user-service")
+        (new,) = set(installed.ready_pods("user-service")) - set(old)
+        seconds = eventually(lambda: handled(installed, new) > 20, "calls on the new replica", within=SHARE_SECONDS)
+        counts = {pod: handled(installed, pod) for pod in (*old, new)}
+        time.sleep(10)
+        gained = {pod: handled(installed, pod) - count for pod, count in counts.items()}
+        installed.kubectl("scale", deployment, "--replicas=2")
+        installed.roll_out("user-service")
+    print(f"the new replica had calls after {seconds:.0f} s; within ten seconds the three took {sorted(gained.values())}")
+    assert tally.failures == []
+    assert min(gained.values()) > 0.5 * max(gained.values())
+
+
+def test_upgrade_and_rollback_fail_no_call_and_lose_or_double_no_greeting(installed: Cluster, campaign: Campaign) -> None:
+    revision = installed.helm("history", RELEASE, "--output", "json").count('"revision"')
+    with traffic(installed) as tally:
+        ids, at = campaign.plan(3000, due_in=5)
+        installed.upgrade(*(json_change(f"{chart}.common.podAnnotations.try", "next") for chart in DEPLOYMENTS))
+        installed.helm("rollback", RELEASE, str(revision), "--wait", "--timeout", "6m")
+        installed.roll_out(*DEPLOYMENTS)
+    result = campaign.settle(ids, at, within=300)
+    print(f"{tally.fine} rounds of calls, the slowest {tally.slowest} s; {result}")
+    assert tally.failures == []
+    assert result.violations == []
+
+
+def test_migrations_run_on_upgrade_before_the_pods(installed: Cluster) -> None:
+    began = installed.kubectl("get", "events", "--field-selector", "reason=SuccessfulCreate", "--output", "name").count("-migrate")
+    installed.upgrade()
+    after = installed.kubectl("get", "events", "--field-selector", "reason=SuccessfulCreate", "--output", "name").count("-migrate")
+    assert after >= began
+    assert installed.get("jobs") == []  # each succeeded, or the upgrade would have failed
