@@ -87,7 +87,7 @@ class MemoryWorld:
         return self.tables.slots[user_id, kind]
 
     async def questions(self) -> list[tuple[UUID, int]]:
-        return [(question.message_id, question.revision) for question in self.tables.questions]
+        return [(question.message_id, question.revision) for question in self.tables.questions.values()]
 
 
 class PostgresWorld:
