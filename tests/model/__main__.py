@@ -4,6 +4,7 @@ One user, one kind of occasion, two dates of one year that are due at once, two 
 (replan, settle, refusal, variant_at, not_after; judge, cancel, conclude); only what they decide in SQL is repeated here.
 
     python -m model                                  every scenario of the tests
+    python -m model --deeper                         scenarios that take minutes and gigabytes
     python -m model --without RULE                   a shortest run that breaks a promise without a rule
     python -m model --rules                          the same for each rule in turn
     python -m model --faults 3 --edits 1 ...         bounds of your own, as deep as memory allows: some 2 kB for a state
@@ -13,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
-from model.cases import ALL_CHANGES, SCENARIOS, WITHOUT
+from model.cases import ALL_CHANGES, DEEPER, SCENARIOS, WITHOUT
 from model.rules import RULES, Bounds, Keys, Setup
 from model.search import search
 
@@ -24,13 +25,14 @@ def main() -> int:
     if off:
         return sum(not _report(f"without {rule}", Setup(_bounds(given) or WITHOUT[rule].bounds, rules)) for rules in off for rule in rules)
     own = _bounds(given)
-    searches = {"these bounds": own} if own else SCENARIOS
+    searches = {"these bounds": own} if own else DEEPER if given.deeper else SCENARIOS
     return sum(_report(name, Setup(bounds)) for name, bounds in searches.items())
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--without", action="append", default=[], choices=RULES, metavar="RULE", help=", ".join(RULES))
+    parser.add_argument("--deeper", action="store_true")
     parser.add_argument("--rules", action="store_true", help="each rule in turn")
     for name in ("faults", "edits", "hours", "decisions", "lulls"):
         parser.add_argument(f"--{name}", type=int)

@@ -9,7 +9,7 @@ ALL_CHANGES = ("date", "removed", "opted out", "content", "zone", "far zone")
 
 #: Wide enough that each rule's absence would show in one of them, and small enough for every run of the tests.
 SCENARIOS: Mapping[str, Bounds] = {
-    "two faults and an edit": Bounds(faults=2, edits=1, changes=ALL_CHANGES),
+    "two faults and an edit": Bounds(faults=2, edits=1),
     "a fault and two edits": Bounds(faults=1, edits=2, changes=ALL_CHANGES),
     "three faults": Bounds(faults=3, edits=0),
     "edits upon edits": Bounds(faults=0, edits=3, changes=ALL_CHANGES),
@@ -18,6 +18,18 @@ SCENARIOS: Mapping[str, Bounds] = {
     "replays and resolutions": Bounds(faults=2, edits=1, decisions=1, changes=("date", "content")),
     "decisions late in the day": Bounds(faults=1, edits=1, hours=1, decisions=2, changes=("date", "far zone")),
     "a provider without keys": Bounds(faults=1, edits=1, decisions=1, lulls=1, keys=Keys.NONE),
+}
+
+#: For an evening: minutes and gigabytes.
+DEEPER: Mapping[str, Bounds] = {
+    "two faults and any edit": Bounds(faults=2, edits=1, changes=ALL_CHANGES),
+    "two faults and two edits": Bounds(faults=2, edits=2, changes=("date", "content")),
+    "three faults and an edit": Bounds(faults=3, edits=1, changes=("date", "content")),
+    "three faults and the end of the day": Bounds(faults=3, edits=0, hours=1),
+    "two edits and the end of the day": Bounds(faults=1, edits=2, hours=1, changes=("date", "content", "far zone")),
+    "two faults, claims given back, the end of the day": Bounds(faults=2, edits=1, hours=1, lulls=1, changes=("date",)),
+    "two faults and two decisions": Bounds(faults=2, edits=1, decisions=2, changes=("date", "content", "far zone")),
+    "four edits": Bounds(faults=0, edits=4, changes=ALL_CHANGES),
 }
 
 

@@ -27,8 +27,10 @@ def between(w: World, n: World) -> str:
 def at_rest(w: World, bounds: Bounds) -> str:
     """The promise that is broken if nothing more happens of itself."""
     for i, row in enumerate(w.rows):
-        if row and (why := _true_to_provider(w, i, row, bounds) or _sure(w, i, row, bounds) or _come_to_an_end(w, i, row, bounds)):
+        if row and (why := _true_to_provider(w, i, row, bounds) or _sure(w, row, bounds) or _come_to_an_end(w, i, row, bounds)):
             return why
+    if w.person.date is not None and w.wants(w.person.date) and not w.rows[w.person.date] and not _too_late(w):
+        return f"{w.person.date} is wanted and was never planned"
     used = bounds.faults - w.left.faults + (w.decided is not None)
     return "more calls accepted than faults explain" if sum(taken.calls for taken in w.provider) > 1 + used else ""
 
@@ -44,7 +46,7 @@ def _true_to_provider(w: World, i: int, row: Row, bounds: Bounds) -> str:
     return ""
 
 
-def _sure(w: World, i: int, row: Row, bounds: Bounds) -> str:
+def _sure(w: World, row: Row, bounds: Bounds) -> str:
     return "uncertain without a fault" if row.state is State.UNCERTAIN and w.left.faults == bounds.faults else ""
 
 
