@@ -26,6 +26,7 @@ ORDER BY c.ord, c.number
 """
 
 # The id is the one of occasions.identity: a test compares the two. Slots that have their message are not locked: planning again only reads.
+# They are looked up one by one: as a join the planner, which knows nothing of a fresh month, would compare each with each.
 # A slot is locked in the inner SELECT; if an edit changed it meanwhile, Postgres checks the conditions on it once more.
 _PLAN = """
 INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
@@ -54,8 +55,7 @@ FROM (
       AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
            OR (o.slot_year < extract(year FROM i.local_date)
                AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
-      AND NOT EXISTS (
-          SELECT FROM messages m WHERE m.id = x.id AND m.local_date = i.local_date AND m.local_date BETWEEN %(first)s AND %(last)s)
+      AND (SELECT m.id FROM messages m WHERE m.id = x.id AND m.local_date = i.local_date LIMIT 1) IS NULL
     ORDER BY o.user_id
     FOR SHARE OF o
 ) p
@@ -111,8 +111,6 @@ async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequen
         "above": [piece.above for piece in batch],
         "upto": [piece.upto for piece in batch],
         "digits": [day.strftime("%Y%m%d") for day in dates],
-        "first": min(dates),
-        "last": max(dates),
         "tzdata_version": batch[0].instant.moments.tzdata_version,
         "first_after_years": rules.occasion.first_after_years,
         "sends_at_once": rules.sends_at_once,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from scheduler_service.adapters.postgres import partitions, plan, recipients
 from scheduler_service.adapters.postgres.basis import PostgresBasisUnit
+from scheduler_service.adapters.postgres.ways import BY_HASH, BY_ROW
 from scheduler_service.domain import DayInstant, KindRules, Recipient, Shift, Slice, Slot
 from servicekit.outbox import Outbox
 from servicekit.postgres import database_now, raw, retrying, transaction
@@ -21,11 +22,6 @@ SELECT {recipients.COLUMNS} FROM recipients
 WHERE user_id > %s AND NOT deleted AND NOT erased
 ORDER BY user_id LIMIT %s FOR SHARE
 """
-
-# Fresh partitions have no statistics: without these a plan may read a table whole.
-_TUNE = "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'"
-# From slot to slot by index, so that the cost grows with the people whose day it is, and not with all.
-_BY_SLOT = _TUNE + "; SET LOCAL enable_hashjoin = off"
 
 
 class PostgresPlanStore:
@@ -63,18 +59,18 @@ class PostgresPlanStore:
         return await self._run(fill)
 
     async def shifts(self, kind: str, instants: Sequence[DayInstant]) -> list[Shift]:
-        return await self._run(lambda connection, now: plan.shifts(connection, kind, instants, now))
+        return await self._run(lambda connection, now: plan.shifts(connection, kind, instants, now), BY_HASH)
 
     async def move(self, kind: str, instants: Sequence[DayInstant]) -> int:
-        return await self._run(lambda connection, now: plan.move(connection, kind, instants, now))
+        return await self._run(lambda connection, now: plan.move(connection, kind, instants, now), BY_HASH)
 
     async def slices(self, rules: KindRules, instants: Sequence[DayInstant], slots: int) -> list[Slice]:
-        return await self._run(lambda connection, _: plan.slices(connection, rules.occasion.name, instants, slots), _BY_SLOT)
+        return await self._run(lambda connection, _: plan.slices(connection, rules.occasion.name, instants, slots))
 
     async def plan(self, rules: KindRules, batch: Sequence[Slice]) -> int:
-        return await self._run(lambda connection, now: plan.plan(connection, rules, batch, now), _BY_SLOT)
+        return await self._run(lambda connection, now: plan.plan(connection, rules, batch, now))
 
-    async def _run(self, work: "Callable[[PsycopgConnection, datetime], Awaitable[T]]", tune: str = _TUNE) -> T:
+    async def _run(self, work: "Callable[[PsycopgConnection, datetime], Awaitable[T]]", tune: str = BY_ROW) -> T:
         async def run(connection: AsyncConnection) -> T:
             psycopg = await raw(connection)
             await psycopg.execute(tune)

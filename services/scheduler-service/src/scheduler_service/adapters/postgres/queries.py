@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from occasions.identity import local_date_of
 from scheduler_service.adapters.postgres import messages
+from scheduler_service.adapters.postgres.ways import IN_ORDER
 from scheduler_service.domain import OPEN, Action, Message, MessageFilter, Replan, ReplanAction, State
 from scheduler_service.domain.replays import refusal
 from servicekit.postgres import database_now, raw, retrying, transaction
@@ -26,9 +27,6 @@ _CONDITIONS = {
     "open_since": "local_date >= %(open_since)s AND id >= %(open_from_id)s",
     "after_date": "local_date <= %(after_date)s AND id < %(after_id)s",
 }
-
-# The estimate of a date multiplies the shares of its two conditions, which are one: it would sort a whole day's messages for a page.
-TUNE = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
 
 _REPLANS = """
 SELECT user_id, epoch, version, replanned_at, actions, errors FROM replans
@@ -73,7 +71,7 @@ class PostgresQueries:
             open_since = (await database_now(connection, self._offset) - self._open_days).date()
             statement, parameters = list_statement(wanted, after, open_since)
             psycopg: AsyncConnection[Any] = await raw(connection)
-            await psycopg.execute(TUNE)
+            await psycopg.execute(IN_ORDER)
             rows = await (await psycopg.execute(statement, parameters | {"limit": limit})).fetchall()
         return [messages.message_of(row) for row in rows]
 

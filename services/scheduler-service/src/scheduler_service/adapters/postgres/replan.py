@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from scheduler_service.adapters.postgres import messages, recipients
+from scheduler_service.adapters.postgres.ways import BY_ROW
 from scheduler_service.adapters.questions import question
 from scheduler_service.domain import Change, Message, Question, Recipient, Replan, Slot
 from scheduler_service.ports import Offsets
@@ -61,7 +62,11 @@ class PostgresReplanStore:
         self._offset = offset_seconds
 
     async def replan(self, work: Callable[["PostgresReplanUnit"], Awaitable[T]]) -> T:
-        return await retrying(self._engine, lambda connection: work(PostgresReplanUnit(connection, self._outbox, self._offset)))
+        async def run(connection: AsyncConnection) -> T:
+            await (await raw(connection)).execute(BY_ROW)
+            return await work(PostgresReplanUnit(connection, self._outbox, self._offset))
+
+        return await retrying(self._engine, run)
 
     async def stored_offsets(self, consumer: str, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
         topics, numbers = [topic for topic, _ in partitions], [number for _, number in partitions]

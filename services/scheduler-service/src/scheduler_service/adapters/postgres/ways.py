@@ -1,0 +1,19 @@
+"""Which ways a statement may take to its rows, for the rest of a transaction.
+
+A fresh month has no statistics, and a plan made while it was empty may be kept when it is full: ways that are right only for a few rows,
+or only for all, are ruled out.
+"""
+
+# From row to row by index, so that the cost grows with the rows that are meant and not with all. Without the last setting a whole month
+# may be kept in memory and compared with each row. A batch of slots is sorted in memory.
+BY_ROW = """
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_material', 'off', true), set_config('work_mem', '64MB', true)
+"""
+
+# Thousands of zones and dates meet all that waits.
+BY_HASH = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true)"
+
+# In the order of the index, a page at a time: the estimate of a date multiplies the shares of two conditions that are one, and would sort
+# a whole day's messages for a page.
+IN_ORDER = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
