@@ -87,8 +87,8 @@ def test_after_the_last_attempt_it_is_a_dead_letter(world: World) -> None:
         user = late(world)
         message = world.message(user, "FAILED", seconds=60)
     letter = world.api.ok("GET", f"/api/v1/deadLetters/{message['id']}")
-    assert (letter["reason"], letter["attemptCount"]) == ("http_503", 3)
-    assert [attempt["callCount"] for attempt in world.delivery(message)["attempts"]] == [3, 3, 3]
+    assert (letter["reason"], letter["attemptCount"]) == ("http_503", 4)
+    assert [attempt["callCount"] for attempt in world.delivery(message)["attempts"]] == [3, 3, 3, 3]
     assert world.provider.greetings(user["email"]) == []
 
 
