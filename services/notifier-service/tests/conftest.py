@@ -243,7 +243,7 @@ class Mesh:
         running = asyncio.create_task(
             supervise(bootstrap.build(read, readiness), stop, grace_seconds=read.shutdown_grace_seconds, readiness=readiness)
         )
-        await wait_until(lambda: readiness.ready or running.done(), timeout_seconds=30, what="the notifier to be ready")
+        await wait_until(lambda: readiness.ready or running.done(), timeout_seconds=60, what="the notifier to be ready")
         try:
             yield
         finally:
@@ -271,7 +271,7 @@ class Mesh:
         return [outcome for outcome in found if outcome.id in ids]
 
     async def outcomes_of(self, *of: MessageDue, least: int = 0) -> list[MessageOutcome]:
-        await wait_until(lambda: len(self.outcomes(of)) >= (least or len(of)), timeout_seconds=20, what="outcomes")
+        await wait_until(lambda: len(self.outcomes(of)) >= (least or len(of)), timeout_seconds=60, what="outcomes")
         return self.outcomes(of)
 
     def dead_letters(self, of: MessageDue) -> list[DeadLetter]:
@@ -289,7 +289,10 @@ def all_led(bootstrap_servers: str) -> bool:
 async def mesh(kafka_server: Any, redis_url: str, database: Callable[..., Any], dispatcher: Any) -> AsyncIterator[Mesh]:
     topics.create(kafka_server.bootstrap_servers)
     await wait_until(lambda: all_led(kafka_server.bootstrap_servers), timeout_seconds=60, interval_seconds=0.2, what="leaders")
-    producer = KafkaProducer(KafkaSettings(kafka_bootstrap_servers=kafka_server.bootstrap_servers))
+    producer = KafkaProducer(
+        # A broker of a minute ago on a busy machine is slow to take its first records.
+        KafkaSettings(kafka_bootstrap_servers=kafka_server.bootstrap_servers, kafka_acknowledgement_timeout_seconds=60)
+    )
     await producer.start()
     settings = {
         "environment": Environment.TEST,
@@ -299,7 +302,7 @@ async def mesh(kafka_server: Any, redis_url: str, database: Callable[..., Any], 
         "dispatcher_service_target": dispatcher[1],
         "grpc_address": "127.0.0.1:0",
         "metrics_address": "",
-        "shutdown_grace_seconds": 10,
+        "shutdown_grace_seconds": 40,
     }
     mesh = Mesh(settings, producer)
     yield mesh

@@ -121,7 +121,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_commits(mesh: Any, dispatc
     dispatcher[0].gate.clear()
     async with mesh.notifier():
         await mesh.emit(dues)
-        await wait_until(lambda: dispatcher[0].slices, timeout_seconds=20, what="a call")
+        await wait_until(lambda: dispatcher[0].slices, timeout_seconds=60, what="a call")
         asyncio.get_running_loop().call_later(1, dispatcher[0].gate.set)
     assert {outcome.result for outcome in await mesh.outcomes_of(*dues)} == {MessageOutcome.SENT}
     async with mesh.notifier():

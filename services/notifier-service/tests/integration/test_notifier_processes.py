@@ -89,7 +89,7 @@ async def test_an_outage_of_postgres_loses_no_fact(mesh: Any, dispatcher: Any, d
     dispatcher[0].gate.clear()
     async with mesh.notifier():
         await mesh.emit([due])
-        await wait_until(lambda: dispatcher[0].slices, timeout_seconds=20)
+        await wait_until(lambda: dispatcher[0].slices, timeout_seconds=60, what="a call")
         await asyncio.to_thread(server.stop, postgres_server)
         dispatcher[0].gate.set()
         await asyncio.sleep(1)
