@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from scheduler_service.adapters.postgres.plans import find_by_ids, read_in_order
 from scheduler_service.ports_delivery import Addressee, Claimed, DueMessage, Queued
 from servicekit.postgres import UuidArray, binary_cursor, raw, transaction
 
@@ -51,13 +52,13 @@ _ADDRESSEES = "SELECT user_id, email, first_name, last_name, locale FROM recipie
 _TAKE_SLOTS = """
 UPDATE occasions o SET slot_year = u.year, slot_message_id = u.id
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::int[]) AS u(user_id, kind, id, year)
-WHERE o.user_id = u.user_id AND o.kind = u.kind AND o.slot_message_id IS DISTINCT FROM u.id
+WHERE o.user_id = u.user_id AND o.user_id = ANY(%s::uuid[]) AND o.kind = u.kind AND o.slot_message_id IS DISTINCT FROM u.id
 """
 
 _MARK = """
 UPDATE messages m SET state = 'QUEUED', variant = u.variant, queued_at = clock.at, updated_at = clock.at
 FROM unnest(%s::uuid[], %s::text[]) AS u(id, variant), (SELECT clock_timestamp() + make_interval(secs => %s) AS at) AS clock
-WHERE m.id = u.id AND m.local_date BETWEEN %s AND %s
+WHERE m.id = u.id AND m.id = ANY(%s::uuid[]) AND m.local_date BETWEEN %s AND %s
 """
 
 _QUEUED = """
@@ -95,6 +96,7 @@ class PostgresEmission:
         self._days_back = days_back
 
     async def claim_due(self, limit: int) -> Claimed:
+        await read_in_order(self._connection)
         cursor = binary_cursor(self._connection)
         await cursor.execute(_CLAIM, {"offset": self._offset, "limit": limit, "days_back": self._days_back})
         return _claimed(await cursor.fetchall())
@@ -108,10 +110,11 @@ class PostgresEmission:
         due = [message for message, _ in messages]
         days = [message.local_date for message in due]
         ids = UuidArray([message.id for message in due])
-        years = [day.year for day in days]
+        users = UuidArray([message.user_id for message in due])
+        await find_by_ids(self._connection)
         cursor = binary_cursor(self._connection)
-        await cursor.execute(_TAKE_SLOTS, [UuidArray([m.user_id for m in due]), [m.kind for m in due], ids, years])
-        await cursor.execute(_MARK, [ids, [variant for _, variant in messages], self._offset, min(days), max(days)])
+        await cursor.execute(_TAKE_SLOTS, [users, [message.kind for message in due], ids, [day.year for day in days], users])
+        await cursor.execute(_MARK, [ids, [variant for _, variant in messages], self._offset, ids, min(days), max(days)])
 
     async def next_due(self, after: int) -> int | None:
         cursor = binary_cursor(self._connection)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from scheduler_service.adapters.postgres.emit import local_date
+from scheduler_service.adapters.postgres.plans import find_by_ids
 from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
 from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
@@ -16,6 +17,7 @@ from servicekit.postgres import TimestamptzArray, UuidArray, binary_cursor, inst
 
 T = TypeVar("T")
 
+# Each statement names its rows by an array of ids, as `find_by_ids` demands. `state ||`: not by the index of all that is queued.
 # Nobody is asking and the revision is the one on its way: the slot is this message's already, and the year has no other plan.
 _CONFIRM = """
 UPDATE messages m
@@ -24,8 +26,8 @@ SET state = 'SENT', attempts = u.attempt, provider = u.provider, provider_messag
 FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(attempts)s::int[], %(providers)s::text[], %(provider_ids)s::text[],
             %(sent)s::timestamptz[], %(unsure)s::bool[]) AS u(id, revision, attempt, provider, provider_message_id, sent_at, unsure),
      (SELECT clock_timestamp() + make_interval(secs => %(offset)s) AS at) AS clock
-WHERE m.id = u.id AND m.local_date BETWEEN %(first)s AND %(last)s
-  AND m.state = 'QUEUED' AND m.revision = u.revision AND m.asked_revision = 0
+WHERE m.id = u.id AND m.id = ANY(%(ids)s::uuid[]) AND m.local_date BETWEEN %(first)s AND %(last)s
+  AND m.state || '' = 'QUEUED' AND m.revision = u.revision AND m.asked_revision = 0
 RETURNING m.id, m.kind, m.due_at, m.sent_at
 """
 
@@ -33,6 +35,7 @@ _OWNERS = "SELECT id, user_id, kind FROM messages WHERE id = ANY(%s::uuid[]) AND
 
 _LOCK_SLOTS = """
 SELECT o.user_id FROM occasions o JOIN unnest(%s::uuid[], %s::text[]) AS u(user_id, kind) USING (user_id, kind)
+WHERE o.user_id = ANY(%s::uuid[])
 ORDER BY o.user_id, o.kind FOR UPDATE OF o
 """
 
@@ -53,26 +56,26 @@ SET state = u.state, revision = u.revision, send_at = u.send_at, attempts = u.at
 FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(revisions)s::int[], %(send)s::timestamptz[], %(attempts)s::int[], %(unsure)s::bool[],
             %(asked)s::int[], %(reasons)s::text[], %(providers)s::text[], %(provider_ids)s::text[], %(sent)s::timestamptz[])
      AS u(id, state, revision, send_at, attempts, unsure, asked_revision, reason, provider, provider_message_id, sent_at)
-WHERE m.id = u.id AND m.local_date BETWEEN %(first)s AND %(last)s
+WHERE m.id = u.id AND m.id = ANY(%(ids)s::uuid[]) AND m.local_date BETWEEN %(first)s AND %(last)s
 """
 
 _TAKE = """
 UPDATE occasions o SET slot_year = u.year, slot_message_id = u.id
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::int[]) AS u(user_id, kind, id, year)
-WHERE o.user_id = u.user_id AND o.kind = u.kind AND (o.slot_year IS NULL OR o.slot_year <= u.year)
+WHERE o.user_id = u.user_id AND o.user_id = ANY(%s::uuid[]) AND o.kind = u.kind AND (o.slot_year IS NULL OR o.slot_year <= u.year)
 """
 
 _FREE = """
 UPDATE occasions o SET slot_year = NULL, slot_message_id = NULL
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[]) AS u(user_id, kind, id)
-WHERE o.user_id = u.user_id AND o.kind = u.kind AND o.slot_message_id = u.id
+WHERE o.user_id = u.user_id AND o.user_id = ANY(%s::uuid[]) AND o.kind = u.kind AND o.slot_message_id = u.id
 """
 
 _SUPPRESS_OTHERS = """
 UPDATE messages m
 SET state = 'SUPPRESSED', revision = m.revision + 1, reason = 'already_greeted', updated_at = clock_timestamp() + make_interval(secs => %s)
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::date[]) AS u(user_id, kind, id, local_date)
-WHERE m.user_id = u.user_id AND m.kind = u.kind AND m.id <> u.id AND m.state IN ('SCHEDULED', 'RETRYING')
+WHERE m.user_id = u.user_id AND m.user_id = ANY(%s::uuid[]) AND m.kind = u.kind AND m.id <> u.id AND m.state IN ('SCHEDULED', 'RETRYING')
   AND (date_trunc('year', m.local_date) = date_trunc('year', u.local_date) OR abs(m.local_date - u.local_date) < %s)
 """
 
@@ -87,7 +90,8 @@ class PostgresSettlements:
 
     async def settle(self, work: Callable[[SettlementPlan], Awaitable[T]]) -> T:
         async def in_transaction(connection: SqlConnection) -> T:
-            return await work(PostgresSettlement(await raw(connection), self._offset, self._gap))
+            await find_by_ids(driver := await raw(connection))
+            return await work(PostgresSettlement(driver, self._offset, self._gap))
 
         return await retrying(self._engine, in_transaction)
 
@@ -111,7 +115,8 @@ class PostgresSettlement:
         cursor = binary_cursor(self._connection)
         await cursor.execute(_OWNERS, [UuidArray(ids), *days])
         owners = await cursor.fetchall()
-        await cursor.execute(_LOCK_SLOTS, [UuidArray([row[1] for row in owners]), [row[2] for row in owners]])
+        users = UuidArray([row[1] for row in owners])
+        await cursor.execute(_LOCK_SLOTS, [users, [row[2] for row in owners], users])
         await cursor.execute(_LOCK_MESSAGES, [self._offset, UuidArray(ids), *days])
         return [_open_message(row) for row in await cursor.fetchall()]
 
@@ -124,10 +129,10 @@ class PostgresSettlement:
             messages = [message for message, _, settlement in settled if settlement.slot is slot]
             if messages:
                 years = [[local_date(m.id.bytes).year for m in messages]] if slot is Slot.TAKE else []
-                await cursor.execute(statement, [*_slots(messages), *years])
+                await cursor.execute(statement, [*_slots(messages), *years, _users(messages)])
         if greeted := [message for message, _, settlement in settled if settlement.transition is Transition.SENT]:
             dates = [local_date(m.id.bytes) for m in greeted]
-            await cursor.execute(_SUPPRESS_OTHERS, [self._offset, *_slots(greeted), dates, self._gap])
+            await cursor.execute(_SUPPRESS_OTHERS, [self._offset, *_slots(greeted), dates, _users(greeted), self._gap])
 
 
 def _confirmed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -173,4 +178,8 @@ def _written(settled: Sequence[tuple[OpenMessage, Outcome, Settlement]]) -> dict
 
 
 def _slots(messages: Sequence[OpenMessage]) -> list[Any]:
-    return [UuidArray([m.user_id.bytes for m in messages]), [m.kind for m in messages], UuidArray([m.id.bytes for m in messages])]
+    return [_users(messages), [m.kind for m in messages], UuidArray([m.id.bytes for m in messages])]
+
+
+def _users(messages: Sequence[OpenMessage]) -> UuidArray:
+    return UuidArray([message.user_id.bytes for message in messages])
