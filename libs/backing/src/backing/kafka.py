@@ -41,6 +41,8 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
+# Else the only broker hands its leaderships to nobody when it stops, and does not get them back.
+controlled.shutdown.enable=false
 """
 
 

@@ -1,5 +1,6 @@
 import psycopg
 import pytest
+from confluent_kafka import Producer
 from redis import Redis as Client
 
 from backing import probe, server
@@ -68,3 +69,11 @@ def test_topics_survive_a_restart_of_kafka(kafka_server: Kafka, kafka_topic: Cre
     kafka_server.process.kill()
     server.start(kafka_server)
     assert len(kafka_server.partitions(topic)) == 3
+
+
+def test_a_stopped_kafka_leads_its_partitions_again(kafka_server: Kafka, kafka_topic: CreateTopic) -> None:
+    topic = kafka_topic("led", partitions=3)
+    server.restart(kafka_server)
+    producer = Producer({"bootstrap.servers": kafka_server.bootstrap_servers, "message.timeout.ms": 60_000})
+    producer.produce(topic, b"taken in")
+    assert producer.flush(60) == 0
