@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -99,7 +99,8 @@ class Campaign:
         return ids, at
 
     def settle(self, ids: Sequence[UUID], at: datetime, *, within: float) -> Result:
-        """Wait until nothing is left to do, at most `within` seconds after the due instant, then judge."""
+        """From the due instant on wait until nothing is left to do, at most `within` seconds, then judge."""
+        time.sleep(max(at.timestamp() - time.time(), 0))
         end = at.timestamp() + within
         while self._unfinished() and time.time() < end:
             time.sleep(0.2)
@@ -135,6 +136,23 @@ class Campaign:
         finally:
             replica.process.environment = clean
             server.restart(replica)
+
+    @contextmanager
+    def changed(self, service: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Iterator[None]:
+        """Within the block all replicas of the service run with these changes of their environment; afterwards without."""
+        replicas = self.mesh.replicas[service]
+        clean = [dict(replica.process.environment) for replica in replicas]
+        self._run_with(replicas, [{**environment, **change(environment)} for environment in clean])
+        try:
+            yield
+        finally:
+            self._run_with(replicas, clean)
+
+    def _run_with(self, replicas: Sequence[Replica], environments: Sequence[Mapping[str, str]]) -> None:
+        server.stop(*replicas)
+        for replica, environment in zip(replicas, environments, strict=True):
+            replica.process.environment = environment
+        server.start(*replicas)
 
     def behave(self, **behaviour: Any) -> None:
         """Change how the provider behaves."""

@@ -1,0 +1,262 @@
+"""Whatever the mesh stands on goes away, comes back, is slow or lies: before, meanwhile and afterwards everybody is greeted once."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from backing import server
+from backing.server import Server
+from resilience.campaign import Campaign
+from resilience.due_topic import TOPIC
+from resilience.proxy import Wire
+from resilience.steady import look
+from servicekit import topics
+
+BEFORE, MEANWHILE, AFTER = 40, 120, 40
+
+Fault = Callable[[Campaign], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """`seconds`: how long after the burst came due it lasts. `lead_seconds`: how long it takes to bring about."""
+
+    name: str
+    fault: Fault
+    seconds: float = 8
+    lead_seconds: float = 4
+    within_seconds: float = 150
+    is_quick: bool = False
+
+
+def gone(part: str) -> Fault:
+    """The server is stopped, and back with its data."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        stopped: Server = getattr(campaign.mesh, part)
+        stopped.process.stop()
+        try:
+            yield
+        finally:
+            server.start(stopped)
+
+    return fault
+
+
+def killed(part: str) -> Fault:
+    """The server is killed and started again at once."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        dead: Server = getattr(campaign.mesh, part)
+        yield
+        dead.process.kill()
+        server.start(dead)
+
+    return fault
+
+
+def again_and_again(act: Callable[[Campaign, int], None], pause_seconds: float) -> Fault:
+    """The same thing all the time; its last turn is finished before the end."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        enough, failures = Event(), list[BaseException]()
+
+        def repeat() -> None:
+            turn = 0
+            try:
+                while not enough.wait(pause_seconds):
+                    act(campaign, turn)
+                    turn += 1
+            except BaseException as error:
+                failures.append(error)
+
+        thread = Thread(target=repeat, name="again-and-again")
+        thread.start()
+        try:
+            yield
+        finally:
+            enough.set()
+            thread.join()
+        assert failures == []
+
+    return fault
+
+
+def rewired(services: tuple[str, ...], setting: str, target: Callable[[Campaign], str], break_it: Callable[[Wire], None]) -> Fault:
+    """The services reach one server over a wire that is broken while they work."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        with Wire(target(campaign)) as wire, ExitStack() as services_rewired:
+            for service in services:
+                services_rewired.enter_context(
+                    campaign.changed(service, lambda env: {setting: env[setting].replace(target(campaign), wire.address)})
+                )
+            break_it(wire)
+            try:
+                yield
+            finally:
+                wire.delay_seconds, wire.is_dead = 0.0, False
+
+    return fault
+
+
+def set_to(services: tuple[str, ...], **settings: str) -> Fault:
+    """The services run with other settings."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        with ExitStack() as changed:
+            for service in services:
+                changed.enter_context(campaign.changed(service, lambda _: settings))
+            yield
+
+    return fault
+
+
+def provider(**behaviour: Any) -> Fault:
+    """The provider behaves so for a while."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        campaign.behave(**behaviour)
+        try:
+            yield
+        finally:
+            campaign.behave(**{name: 0 for name in behaviour if name.endswith("_share")})
+
+    return fault
+
+
+def _redis_down_at_the_start() -> Fault:
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        users = [replica for name in ("dispatcher-service", "notifier-service") for replica in campaign.mesh.replicas[name]]
+        campaign.mesh.redis.process.stop()
+        server.stop(*users)
+        server.start(*users)
+        try:
+            yield
+        finally:
+            server.start(campaign.mesh.redis)
+
+    return fault
+
+
+def _empty_redis(campaign: Campaign, _: int) -> None:
+    campaign.mesh.redis.flush()
+
+
+@contextmanager
+def _due_topic_made_again(campaign: Campaign) -> Iterator[None]:
+    yield
+    campaign.mesh.kafka.delete_topics([TOPIC])
+    time.sleep(2)
+    topics.create(campaign.mesh.kafka.bootstrap_servers)
+
+
+def _cut_all_connections(campaign: Campaign, _: int) -> None:
+    with campaign.mesh.postgres.connect() as postgres:
+        postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN ('scheduler', 'notifier')")
+
+
+def _slow(wire: Wire) -> None:
+    wire.delay_seconds = 1.0  # Each way: 2 s for an answer.
+
+
+def _dead(wire: Wire) -> None:
+    wire.is_dead = True
+
+
+def _come_and_go(campaign: Campaign, turn: int) -> None:
+    changing = campaign.mesh.replicas["notifier-service"][turn % 2]
+    server.restart(changing)
+
+
+def _rolling(service: str) -> Fault:
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        yield
+        for replica in campaign.mesh.replicas[service]:
+            server.restart(replica)
+
+    return fault
+
+
+def _postgres(campaign: Campaign) -> str:
+    return f"127.0.0.1:{campaign.mesh.postgres.port}"
+
+
+def _redis(campaign: Campaign) -> str:
+    return f"127.0.0.1:{campaign.mesh.redis.port}"
+
+
+def _simulator(campaign: Campaign) -> str:
+    return campaign.mesh.provider_url.removeprefix("http://")
+
+
+_BOTH = ("scheduler-service", "notifier-service")
+OUTAGES = [
+    Outage("redis down at the start", _redis_down_at_the_start(), lead_seconds=15),
+    Outage("redis lost", gone("redis")),
+    Outage("redis emptied again and again", again_and_again(_empty_redis, 0.2), seconds=4, is_quick=True),
+    Outage("redis 2 s slow", rewired(("notifier-service",), "REDIS_URL", _redis, _slow), lead_seconds=12),
+    Outage("kafka down", gone("kafka"), seconds=20),
+    Outage("kafka killed", killed("kafka"), seconds=1),
+    Outage("due topic deleted and made again", _due_topic_made_again, seconds=0.5),
+    Outage("postgres down", gone("postgres"), seconds=12),
+    Outage("postgres killed", killed("postgres"), seconds=1),
+    Outage("postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), seconds=6, is_quick=True),
+    Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
+    Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15),
+    Outage("one connection to postgres", set_to(_BOTH, DATABASE_POOL_SIZE="1", DATABASE_POOL_OVERFLOW="0"), lead_seconds=25, seconds=15),
+    Outage("provider refuses connections", provider(refuse_seconds=20), seconds=20),
+    Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), seconds=20),
+    Outage("provider answers 429 with Retry-After", provider(throttle_share=1.0, retry_after_seconds=3), seconds=15),
+    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), seconds=10),
+    Outage("provider resets half of the connections", provider(reset_share=0.5), seconds=10),
+    Outage("provider hangs", provider(hang_share=1.0), seconds=10),
+    Outage("provider answers rubbish", provider(rubbish_share=1.0), seconds=10),
+    Outage("provider accepts and drops the answer", provider(drop_share=1.0), seconds=4, is_quick=True),
+    Outage("provider accepts and never answers", provider(lose_share=1.0), seconds=10),
+    Outage(
+        "the wire to the provider is dead", rewired(("dispatcher-service",), "PROVIDER_URL", _simulator, _dead), lead_seconds=12, seconds=10
+    ),
+    Outage("notifiers come and go", again_and_again(_come_and_go, 1.0), seconds=15),
+    *(
+        Outage(f"rolling restart of {name}", _rolling(name), seconds=0.3)
+        for name in ("scheduler-service", "notifier-service", "dispatcher-service")
+    ),
+]
+
+
+def _parameters() -> list[object]:
+    return [pytest.param(each, id=each.name.replace(" ", "-"), marks=[] if each.is_quick else pytest.mark.slow) for each in OUTAGES]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("outage", _parameters())
+def test_everybody_is_greeted_once(campaign: Campaign, outage: Outage) -> None:
+    ids, at = campaign.plan(BEFORE, due_in=3)
+    due_at = dict.fromkeys(ids, at)
+    campaign.settle(ids, at, within=60)
+    print(f"{outage.name}, before: {look(campaign, due_at)}")
+    ids, at = campaign.plan(MEANWHILE, due_in=outage.lead_seconds)
+    due_at |= dict.fromkeys(ids, at)
+    ids, end = campaign.plan(AFTER, due_in=outage.lead_seconds + outage.seconds)
+    due_at |= dict.fromkeys(ids, end)
+    with outage.fault(campaign):
+        time.sleep(max(end.timestamp() - time.time(), 0))
+        print(f"{outage.name}, meanwhile: {look(campaign, due_at)}")
+    result = campaign.settle(list(due_at), end, within=outage.within_seconds)
+    print(f"{outage.name}, afterwards: {look(campaign, due_at)}; {result}")
+    assert result.violations == []
+    assert set(result.facts.letters) == set(due_at)
