@@ -64,6 +64,10 @@ class Process:
     def stop(self, timeout_seconds: float = 25.0) -> None:
         """Asks the process to end and waits for it; kills it after the timeout."""
         self.ask_to_end()
+        self.wait_for_end(timeout_seconds)
+
+    def wait_for_end(self, timeout_seconds: float = 25.0) -> None:
+        """Waits for a process that was asked to end; kills it after the timeout. A second stop signal would end its grace."""
         if self._child is None:
             return
         try:

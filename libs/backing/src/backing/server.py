@@ -42,7 +42,7 @@ def stop(*servers: Server) -> None:
     for server in servers:
         server.process.ask_to_end()
     for server in servers:
-        server.process.stop()
+        server.process.wait_for_end()
 
 
 def _wait_until_it_answers(server: Server, deadline: float) -> None:
