@@ -1,16 +1,18 @@
 """What a change of a user does to the greeting of the day: each row of the specification's table P4, through REST and the whole mesh."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from backing import server
-from e2e.world import World, born, eventually, joined
+from backing.server import Server
+from e2e.world import Message, User, World, born, eventually, joined
 
 KIND = "anniversary"
 
 
-def actions(world: World, user: dict[str, object]) -> list[tuple[str, str]]:
+def actions(world: World, user: User) -> list[tuple[str, str]]:
     return [(action["action"], action["reason"]) for action in world.replan(user)["actions"]]
 
 
@@ -193,64 +195,59 @@ def test_the_entries_count_what_was_done_the_latest_first(world: World) -> None:
 
 
 class TestInKafka:
-    """The message is QUEUED, and nobody sends: the dispatcher is down."""
+    """The message is QUEUED, and nobody sends: the dispatcher is down until a test starts it."""
+
+    @pytest.fixture(autouse=True)
+    def dispatcher(self, world: World) -> Iterator[Server]:
+        [dispatcher] = world.mesh.replicas["dispatcher-service"]
+        dispatcher.process.stop()
+        yield dispatcher
+        server.start(dispatcher)
 
     @pytest.fixture
-    def queued(self, world: World) -> dict[str, object]:
-        dispatcher = world.mesh.replicas["dispatcher-service"][0]
-        dispatcher.process.stop()
+    def queued(self, world: World, dispatcher: Server) -> User:
         user = world.create_at(world.sky.past(KIND))
         world.message(user, "QUEUED")
         return user
 
-    @pytest.fixture(autouse=True)
-    def dispatcher_is_back(self, world: World) -> object:
-        yield
-        server.start(*world.mesh.replicas["dispatcher-service"])
-
-    def back(self, world: World) -> None:
-        server.start(*world.mesh.replicas["dispatcher-service"])
-
-    def test_a_greeting_waits_for_the_dispatcher(self, world: World, queued: dict[str, object]) -> None:
-        self.back(world)
+    def test_a_greeting_waits_for_the_dispatcher(self, world: World, queued: User, dispatcher: Server) -> None:
+        server.start(dispatcher)
         world.message(queued, "SENT", seconds=60)
-        assert len(world.provider.greetings(str(queued["email"]))) == 1
+        assert len(world.provider.greetings(queued["email"])) == 1
 
-    def test_it_is_called_back_from_who_is_deleted(self, world: World, queued: dict[str, object]) -> None:
+    def test_it_is_called_back_from_who_is_deleted(self, world: World, queued: User, dispatcher: Server) -> None:
         world.delete(queued)
-        message = world.message(queued, "CANCELLED", reason="user_deleted")
-        eventually(lambda: world.delivery(message)["state"] == "CANCELLED", "the ledger's cancellation")
-        self.back(world)
-        self.assert_others_are_served(world)
-        assert world.provider.letters(str(queued["email"])) == []
+        assert_withdrawn(world, world.message(queued, "CANCELLED", reason="user_deleted"))
+        assert_not_sent_any_more(world, queued, dispatcher)
 
-    def test_it_is_called_back_from_who_opts_out(self, world: World, queued: dict[str, object]) -> None:
+    def test_it_is_called_back_from_who_opts_out(self, world: World, queued: User, dispatcher: Server) -> None:
         world.patch(queued, suppressedOccasions=[KIND])
-        message = world.message(queued, "SUPPRESSED", reason="opted_out")
-        eventually(lambda: world.delivery(message)["state"] == "CANCELLED", "the ledger's cancellation")
-        self.back(world)
-        self.assert_others_are_served(world)
-        assert world.provider.letters(str(queued["email"])) == []
+        assert_withdrawn(world, world.message(queued, "SUPPRESSED", reason="opted_out"))
+        assert_not_sent_any_more(world, queued, dispatcher)
 
-    def test_it_goes_to_the_new_address_only(self, world: World, queued: dict[str, object]) -> None:
-        changed = world.patch(queued, email=f"new.{queued['email']}")
-        assert actions(world, changed) == [("recalled", "content_changed")]
-        self.back(world)
-        world.message(queued, "SENT", seconds=60)
-        assert world.provider.letters(str(queued["email"])) == []
-        assert len(world.provider.greetings(changed["email"])) == 1
-
-    def test_it_moves_to_where_its_time_is_ahead(self, world: World) -> None:
+    def test_it_is_called_back_where_its_time_is_ahead(self, world: World, dispatcher: Server) -> None:
         ahead, past = world.sky.both_on_one_date(KIND)
-        world.mesh.replicas["dispatcher-service"][0].process.stop()
         user = world.create_at(past)
         world.message(user, "QUEUED")
         world.patch(user, timezone=ahead.timezone)
-        moved = world.message(user, "SCHEDULED", timezone=ahead.timezone)
-        eventually(lambda: world.delivery(moved)["state"] == "CANCELLED", "the ledger's cancellation")
-        self.back(world)
-        self.assert_others_are_served(world)
-        assert world.provider.letters(user["email"]) == []
+        assert_withdrawn(world, world.message(user, "SCHEDULED", timezone=ahead.timezone))
+        assert_not_sent_any_more(world, user, dispatcher)
 
-    def assert_others_are_served(self, world: World) -> None:
-        world.message(world.create_at(world.sky.past(KIND)), "SENT", seconds=60)
+    def test_it_goes_to_the_new_address_only(self, world: World, queued: User, dispatcher: Server) -> None:
+        changed = world.patch(queued, email=f"new.{queued['email']}")
+        assert actions(world, changed) == [("recalled", "content_changed")]
+        server.start(dispatcher)
+        world.message(queued, "SENT", seconds=60)
+        assert world.provider.letters(queued["email"]) == []
+        assert len(world.provider.greetings(changed["email"])) == 1
+
+
+def assert_withdrawn(world: World, message: Message) -> None:
+    eventually(lambda: world.delivery(message)["state"] == "CANCELLED", "the ledger's cancellation")
+
+
+def assert_not_sent_any_more(world: World, user: User, dispatcher: Server) -> None:
+    """Others, who come later, are served; this one was not."""
+    server.start(dispatcher)
+    world.message(world.create_at(world.sky.past(KIND)), "SENT", seconds=60)
+    assert world.provider.letters(user["email"]) == []

@@ -22,6 +22,12 @@ def away(part: Server) -> Iterator[None]:
         server.start(part)
 
 
+def cache_hits(world: World) -> float:
+    [user_service] = world.mesh.replicas["user-service"]
+    metrics = Api(f"http://{user_service.metrics_address}").call("GET", "/metrics").content.decode()
+    return float(metrics.partition('user_cache_reads_total{result="hit"} ')[2].partition("\n")[0] or 0)
+
+
 @pytest.fixture
 def without_redis(world: World) -> Iterator[None]:
     with away(world.mesh.redis):
@@ -33,6 +39,16 @@ def without_postgres(world: World) -> Iterator[None]:
     yield
     inside = Api(world.mesh.internal_url)
     eventually(lambda: inside.call("GET", "/health/detailed").status == 200, "the services to be ready again", seconds=60)
+
+
+def test_reads_come_from_the_cache_and_are_counted(world: World) -> None:
+    user = world.create()
+    before = cache_hits(world)
+    for _ in range(5):
+        assert world.api.ok("GET", f"{USERS}/{user['id']}") == user
+    changed = world.patch(user, locale="nb")
+    assert world.api.ok("GET", f"{USERS}/{user['id']}") == changed
+    assert cache_hits(world) - before >= 6
 
 
 def test_users_are_kept_and_read_without_redis(world: World, without_redis: None) -> None:
