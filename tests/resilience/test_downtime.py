@@ -1,0 +1,189 @@
+"""Twenty-five hours without the scheduler, or without anything: afterwards everybody has what the clock of their place owes them."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
+from pathlib import Path
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from backing import server
+from backing.mesh import Mesh
+from invariants import Facts, connect, read, violations
+from occasions.identity import message_id
+from resilience.campaign import SETTINGS, Campaign, wait_until
+
+DOWNTIME = timedelta(hours=25)
+#: Longer than a scenario takes: nobody is asked about whose instant falls into it.
+UNDECIDED = timedelta(minutes=15)
+MADE_UP = ("on_the_day", "belated")
+ZONES = (
+    "Pacific/Kiritimati",
+    "Pacific/Chatham",
+    "Australia/Adelaide",
+    "Asia/Tokyo",
+    "Asia/Kathmandu",
+    "Asia/Tehran",
+    "Africa/Nairobi",
+    "Europe/Oslo",
+    "Etc/UTC",
+    "America/St_Johns",
+    "America/New_York",
+    "Pacific/Marquesas",
+    "Pacific/Pago_Pago",
+)
+_RECIPIENT = """
+INSERT INTO recipients (user_id, epoch, version, email, first_name, last_name, locale, timezone, leap_day_rule, suppressed, deleted, erased)
+VALUES (%s, 1, 1, %s, 'Ada', 'Lovelace', 'en', %s, 'FEB_28', '{}', false, false)
+"""
+_OCCASION = """
+INSERT INTO occasions (user_id, kind, zone, month, day, year, leap_day_rule, known_at, active)
+VALUES (%s, 'birthday', %s, %s, %s, 1990, 'FEB_28', '2020-01-01Z', true)
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a birthday. `is_planned`: before the downtime; the others' plan was missed too."""
+
+    id: UUID
+    zone: str
+    day: date
+    is_planned: bool
+
+    @property
+    def message(self) -> UUID:
+        return message_id(self.id, "birthday", self.day)
+
+    @property
+    def due_at(self) -> datetime:
+        return datetime.combine(self.day, time(9), ZoneInfo(self.zone)).astimezone(UTC)
+
+    @property
+    def late_until_at(self) -> datetime:
+        return datetime.combine(self.day + timedelta(days=1), time(), ZoneInfo(self.zone)).astimezone(UTC)
+
+    def is_undecided(self, began: datetime, belated: timedelta) -> bool:
+        instants = (self.due_at, self.late_until_at, self.late_until_at + belated)
+        return any(moment <= instant <= moment + UNDECIDED for moment in (began - DOWNTIME, began) for instant in instants)
+
+    def owed(self, began: datetime, belated: timedelta) -> str:
+        """What becomes of the greeting that came due while all was down."""
+        if began < self.late_until_at:
+            return "on_the_day"
+        if began < self.late_until_at + belated:
+            return "belated"
+        return "expired" if self.is_planned else "never planned"
+
+
+def only_the_scheduler(mesh: Mesh) -> None:
+    others = [replica for name in ("user-service", "dispatcher-service", "notifier-service") for replica in mesh.replicas[name]]
+    server.stop(*mesh.replicas["scheduler-service"])
+    mesh.configure("*", CLOCK_OFFSET_SECONDS="0")
+    server.stop(*others)
+    server.start(*others)
+    server.start(*mesh.replicas["scheduler-service"])
+
+
+def everything(mesh: Mesh) -> None:
+    mesh.stop()
+    mesh.configure("*", CLOCK_OFFSET_SECONDS="0")
+    mesh.start()
+
+
+@contextmanager
+def yesterday(directory: Path, belated: timedelta) -> Iterator[Mesh]:
+    """A mesh for which it is 25 hours ago."""
+    directory.chmod(0o755)
+    settings = {
+        **SETTINGS,
+        "*": {**SETTINGS["*"], "CLOCK_OFFSET_SECONDS": str(-DOWNTIME.total_seconds())},
+        "scheduler-service": {**SETTINGS["scheduler-service"], "BELATED_HOURS": json.dumps({"birthday": belated / timedelta(hours=1)})},
+    }
+    with Mesh(directory, settings=settings, durable=False) as mesh:
+        yield mesh
+
+
+def people_of(began: datetime, belated: timedelta) -> list[Person]:
+    days = [began.date() + timedelta(days=days) for days in range(-4, 2)]
+    people = [Person(uuid4(), zone, day, is_planned) for zone, day, is_planned in product(ZONES, days, (True, False))]
+    return [person for person in people if not person.is_undecided(began, belated)]
+
+
+def add(mesh: Mesh, people: list[Person]) -> None:
+    with connect(mesh, "scheduler") as plan, plan.transaction():
+        for person in people:
+            plan.execute(_RECIPIENT, [person.id, f"{person.id}@example.org", person.zone])
+            plan.execute(_OCCASION, [person.id, person.zone, person.day.month, person.day.day])
+
+
+@dataclass
+class Aftermath:
+    """How it stands when all is made up. `owed`: what became of what came due meanwhile, as it should be."""
+
+    owed: dict[UUID, str]
+    facts: Facts
+    texts: dict[UUID, str]
+
+
+def live_through(mesh: Mesh, people: list[Person], began: datetime, belated: timedelta, away: Callable[[Mesh], None]) -> Aftermath:
+    campaign = Campaign(mesh, "downtime")
+    add(mesh, [person for person in people if person.is_planned])
+    campaign.post(f"{mesh.url}/api/v1/jobs/plan:run")
+    before = {p.message for p in people if p.is_planned and p.due_at <= began - DOWNTIME < p.late_until_at + belated}
+    wait_until(lambda: before <= letters(campaign).keys(), 120, "what was due before the downtime")
+    add(mesh, [person for person in people if not person.is_planned])
+    away(mesh)
+    owed = {p.message: p.owed(began, belated) for p in people if began - DOWNTIME < p.due_at <= began}
+    made_up = {key for key, what in owed.items() if what in MADE_UP}
+    wait_until(lambda: made_up <= letters(campaign).keys(), 150, "what was missed")
+    print(campaign.settle([], datetime.now(UTC), within=120))
+    assert datetime.now(UTC) < began + UNDECIDED, "this machine is too slow for what was expected"
+    return Aftermath(owed, read(mesh, campaign.get(f"{mesh.provider_url}/received")), letters(campaign))
+
+
+def letters(campaign: Campaign) -> dict[UUID, str]:
+    received = json.loads(campaign.get(f"{campaign.mesh.provider_url}/received"))["received"]
+    return {UUID(letter["key"]): letter["message"] for letter in received if letter["greetings"]}
+
+
+def check(key: UUID, what: str, aftermath: Aftermath) -> None:
+    planned = aftermath.facts.plan.get(key)
+    if what == "never planned":
+        assert planned is None
+        return
+    assert planned is not None
+    if what == "expired":
+        assert (planned.state, planned.reason) == ("EXPIRED", "past_budget")
+        return
+    assert (planned.state, planned.variant) == ("SENT", what)
+    assert ("belated" in aftermath.texts[key]) == (what == "belated")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("away", "belated"),
+    [(only_the_scheduler, timedelta(hours=6)), (everything, timedelta(hours=48))],
+    ids=["only-the-scheduler", "everything"],
+)
+def test_what_was_missed_is_made_up_or_ends_with_a_reason(tmp_path: Path, away: Callable[[Mesh], None], belated: timedelta) -> None:
+    began = datetime.now(UTC)
+    people = people_of(began, belated)
+    with yesterday(tmp_path, belated) as mesh:
+        aftermath = live_through(mesh, people, began, belated, away)
+    facts, owed = aftermath.facts, aftermath.owed
+    print(Counter(owed.values()))
+    assert owed.keys() & facts.letters.keys() == {key for key, what in owed.items() if what in MADE_UP}
+    for key, what in owed.items():
+        check(key, what, aftermath)
+    assert not {person.message for person in people if person.due_at > began} & facts.letters.keys()
+    # What was sent before the downtime was sent by another clock than the provider's.
+    since = {key: planned for key, planned in facts.plan.items() if key in owed}
+    assert violations(replace(facts, plan=since, letters={key: letter for key, letter in facts.letters.items() if key in since})) == []
