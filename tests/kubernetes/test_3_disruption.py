@@ -42,7 +42,8 @@ def test_the_autoscaler_follows_a_load_up_and_down(installed: Cluster, campaign:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    bursts = [campaign.plan(1500, due_in=5 + 15 * number) for number in range(6)]
+    # Three hundred a second: about a tenth of a core for the notifiers, by docs/capacity.md.
+    bursts = [campaign.plan(4500, due_in=10 + 15 * number) for number in range(6)]
     ids = [each for burst, _ in bursts for each in burst]
     result = campaign.settle(ids, bursts[-1][1], within=240)
     peak = max(seen)

@@ -1,5 +1,6 @@
 """What a burst costs each service: the figures of docs/capacity.md. Prints a table; other work on the machine shows in the seconds only."""
 
+import time
 from collections.abc import Mapping
 from threading import Event, Thread
 
@@ -42,10 +43,21 @@ def test_a_burst_is_measured(installed: Cluster, campaign: Campaign) -> None:
     assert result.violations == []
 
 
+def test_rest_is_measured(installed: Cluster) -> None:
+    before, began = sums(installed, CPU), time.monotonic()
+    time.sleep(30)
+    seconds, after = time.monotonic() - began, sums(installed, CPU)
+    pods = {chart: len(installed.ready_pods(chart)) for chart in DEPLOYMENTS}
+    print(
+        "\nat rest, millicores of a pod:",
+        {chart: round(1000 * (after[chart] - before[chart]) / seconds / pods[chart]) for chart in DEPLOYMENTS},
+    )
+
+
 def test_calls_are_measured(installed: Cluster) -> None:
     rest, before = largest_pods(installed), sums(installed, CPU)
     with traffic(installed) as tally:
-        Event().wait(20)
+        time.sleep(20)
         after, peak = sums(installed, CPU), largest_pods(installed)
     calls = 5 * tally.fine
     show(f"{calls} calls of the API", calls / 1000, before, after, rest, peak)
