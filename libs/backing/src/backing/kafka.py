@@ -41,8 +41,6 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
-# Else the only broker hands its leaderships to nobody when it stops, and does not get them back.
-controlled.shutdown.enable=false
 """
 
 
@@ -67,7 +65,9 @@ class Kafka:
         data = self._directory / "data"
         data.mkdir(parents=True, exist_ok=True)
         # All that Kafka's own format command writes for a single static voter; it would take a Java start of 2 s.
-        (data / "meta.properties").write_text(f"version=1\ncluster.id={_CLUSTER_ID}\nnode.id=1\n")
+        # Once only: Kafka adds the directory's own id, without which it would take its own logs for strays.
+        if not (data / "meta.properties").exists():
+            (data / "meta.properties").write_text(f"version=1\ncluster.id={_CLUSTER_ID}\nnode.id=1\n")
         properties = _BROKER.format(port=self.port, controller_port=self._controller_port, data=data)
         (self._directory / "server.properties").write_text(properties)
 

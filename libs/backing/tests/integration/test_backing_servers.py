@@ -1,11 +1,14 @@
+from collections.abc import Callable
+
 import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis as Client
 
 from backing import probe, server
 from backing.kafka import Kafka
 from backing.postgres import Postgres
+from backing.process import Process
 from backing.pytest_plugin import CreateDatabase, CreateTopic
 
 
@@ -71,9 +74,19 @@ def test_topics_survive_a_restart_of_kafka(kafka_server: Kafka, kafka_topic: Cre
     assert len(kafka_server.partitions(topic)) == 3
 
 
-def test_a_stopped_kafka_leads_its_partitions_again(kafka_server: Kafka, kafka_topic: CreateTopic) -> None:
-    topic = kafka_topic("led", partitions=3)
-    server.restart(kafka_server)
-    producer = Producer({"bootstrap.servers": kafka_server.bootstrap_servers, "message.timeout.ms": 60_000})
+@pytest.mark.parametrize("end", [Process.stop, Process.kill])
+def test_records_survive_a_restart_of_kafka(kafka_server: Kafka, kafka_topic: CreateTopic, end: Callable[[Process], None]) -> None:
+    topic = kafka_topic("kept", partitions=1)
+    produce(kafka_server, topic)
+    end(kafka_server.process)
+    server.start(kafka_server)
+    produce(kafka_server, topic)
+    reader = Consumer({"bootstrap.servers": kafka_server.bootstrap_servers, "group.id": "tests"})
+    assert reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=30) == (0, 2)
+    reader.close()
+
+
+def produce(kafka: Kafka, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "message.timeout.ms": 60_000})
     producer.produce(topic, b"taken in")
     assert producer.flush(60) == 0
