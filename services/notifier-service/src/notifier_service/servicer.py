@@ -8,10 +8,10 @@ import grpc.aio
 from heyday.notifier.v1 import delivery_pb2, notifier_service_pb2, notifier_service_pb2_grpc
 from notifier_service.domain import State
 from notifier_service.inquiry import Inquiry
-from notifier_service.paging import page_size, page_start, page_token
 from notifier_service.ports import Page
 from notifier_service.wire import dead_letter_message, delivery_message
 from occasions.identity import InvalidMessageId, local_date_of
+from servicekit import pages
 from servicekit.errors import FieldViolation, InvalidArgument
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -31,11 +31,11 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
         self, request: notifier_service_pb2.ListDeliveriesRequest, context: Context
     ) -> notifier_service_pb2.ListDeliveriesResponse:
         user_id, state = _user_id(request.user_id), _state(request.state)
-        filters, size = ("deliveries", user_id, state), page_size(request.page_size)
-        start = page_start(filters, request.page_token)
+        filters, size = ("deliveries", user_id, state), pages.size(request.page_size)
+        start = pages.start(filters, request.page_token, lambda message: (UUID(message).hex,)) or ()
         found = await self._inquiry.deliveries(Page(size + 1, start), user_id, state)
         page = found[:size]
-        token = page_token(filters, (page[-1].id.hex(),)) if len(found) > size else ""
+        token = pages.token(filters, page[-1].id.hex()) if len(found) > size else ""
         return notifier_service_pb2.ListDeliveriesResponse(deliveries=map(delivery_message, page), next_page_token=token)
 
     async def GetDeadLetter(self, request: notifier_service_pb2.GetDeadLetterRequest, context: Context) -> delivery_pb2.DeadLetter:
@@ -45,11 +45,11 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
         self, request: notifier_service_pb2.ListDeadLettersRequest, context: Context
     ) -> notifier_service_pb2.ListDeadLettersResponse:
         user_id = _user_id(request.user_id)
-        filters, size = ("dead letters", user_id, request.reason), page_size(request.page_size)
-        start = page_start(filters, request.page_token)
+        filters, size = ("dead letters", user_id, request.reason), pages.size(request.page_size)
+        start = pages.start(filters, request.page_token, lambda created, message: (str(int(created)), UUID(message).hex)) or ()
         found = await self._inquiry.dead_letters(Page(size + 1, start), user_id, request.reason)
         page = found[:size]
-        token = page_token(filters, (str(page[-1].created_us), page[-1].id.hex())) if len(found) > size else ""
+        token = pages.token(filters, page[-1].created_us, page[-1].id.hex()) if len(found) > size else ""
         return notifier_service_pb2.ListDeadLettersResponse(dead_letters=map(dead_letter_message, page), next_page_token=token)
 
 

@@ -8,10 +8,11 @@ import grpc.aio
 
 from heyday.scheduler.v1 import message_pb2, scheduler_service_pb2, scheduler_service_pb2_grpc
 from occasions.identity import InvalidMessageId, local_date_of
-from scheduler_service import pages, wire
+from scheduler_service import wire
 from scheduler_service.domain import MessageFilter, State
 from scheduler_service.ports import JobRunner
 from scheduler_service.service import Plan
+from servicekit import pages
 from servicekit.errors import FieldViolation, InvalidArgument
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -33,8 +34,7 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
         self, request: scheduler_service_pb2.ListMessagesRequest, context: Context
     ) -> scheduler_service_pb2.ListMessagesResponse:
         size, wanted = pages.size(request.page_size), _filter(request)
-        position = pages.start(wanted, request.page_token)
-        after = (date.fromisoformat(position[0]), UUID(position[1])) if position else None
+        after = pages.start(wanted, request.page_token, lambda day, message: (date.fromisoformat(day), UUID(message)))
         found = await self._plan.messages(wanted, after, size + 1)
         page = found[:size]
         token = pages.token(wanted, page[-1].local_date.isoformat(), str(page[-1].id)) if len(found) > size else ""
@@ -44,8 +44,8 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
         self, request: scheduler_service_pb2.ListReplansRequest, context: Context
     ) -> scheduler_service_pb2.ListReplansResponse:
         size, user_id = pages.size(request.page_size), _user_id(request.user_id, "userId")
-        position = pages.start(("replans", user_id), request.page_token)
-        found = await self._plan.replans(user_id, (position[0], position[1]) if position else None, size + 1)
+        after = pages.start(("replans", user_id), request.page_token, lambda epoch, version: (int(epoch), int(version)))
+        found = await self._plan.replans(user_id, after, size + 1)
         page = found[:size]
         token = pages.token(("replans", user_id), page[-1].epoch, page[-1].version) if len(found) > size else ""
         return scheduler_service_pb2.ListReplansResponse(replans=map(wire.to_replan, page), next_page_token=token)

@@ -1,30 +1,17 @@
-"""Which users a list is of, and where its pages begin."""
+"""Which users a list is of."""
 
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from uuid import UUID
 
 from occasions import zones
 from occasions.civil import CivilDate
 from occasions.occasion import Occasion
-from servicekit.errors import FieldViolation, InvalidArgument
 from user_service import text
 from user_service.profile import DATES, LONGEST_EXTERNAL_ID, occasion
 from user_service.review import Review
 from user_service.text import Mistake
 
-_FINGERPRINT_BYTES = 8
-_TOKEN_BYTES = _FINGERPRINT_BYTES + 16
 _ANY_DAY = CivilDate(None, 1, 1)
-
-
-class InvalidPageToken(InvalidArgument):
-    """The page token is not one of this list: use the nextPageToken of a response to the same filters, or none."""
-
-    def __init__(self) -> None:
-        super().__init__([FieldViolation("pageToken", (type(self).__doc__ or "").strip())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +80,3 @@ class Wanted:
 def dates_of(kind: Occasion) -> tuple[str, ...]:
     """Return the dates of a user that a kind may count from."""
     return tuple(name for name in DATES if kind.source({name: _ANY_DAY}))
-
-
-def page_token(wanted: object, last: UUID) -> str:
-    """Return the token of the page after `last` of the list that `wanted` describes."""
-    return urlsafe_b64encode(_fingerprint(wanted) + last.bytes).decode()
-
-
-def page_start(wanted: object, token: str) -> UUID | None:
-    """Return the id after which a page begins; None at the beginning. Raises InvalidPageToken, also for another list's token."""
-    if not token:
-        return None
-    try:
-        read = b64decode(token, altchars=b"-_", validate=True)
-    except ValueError:
-        raise InvalidPageToken from None
-    if len(read) != _TOKEN_BYTES or read[:_FINGERPRINT_BYTES] != _fingerprint(wanted):
-        raise InvalidPageToken
-    return UUID(bytes=read[_FINGERPRINT_BYTES:])
-
-
-def _fingerprint(wanted: object) -> bytes:
-    return sha256(repr(wanted).encode()).digest()[:_FINGERPRINT_BYTES]

@@ -7,11 +7,11 @@ import grpc.aio
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from heyday.user.v1 import user_pb2, user_service_pb2, user_service_pb2_grpc
-from servicekit import grpc_context
+from servicekit import grpc_context, pages
 from servicekit.errors import FieldViolation, InvalidArgument
 from user_service import metrics, text, wire
 from user_service.domain import User
-from user_service.filters import Wanted, page_start, page_token
+from user_service.filters import Wanted
 from user_service.profile import FIELDS, Draft
 from user_service.service import UserService
 
@@ -19,8 +19,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 IDEMPOTENCY_KEY = "idempotency-key"
 LONGEST_REQUEST_ID = 128
-DEFAULT_PAGE_USERS = 50
-MOST_PAGE_USERS = 1000
 MOST_UNKNOWN_NAMED = 10
 
 _USER_FIELDS = {field.name: field.json_name for field in user_pb2.User.DESCRIPTOR.fields}
@@ -42,9 +40,9 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return wire.to_user(await self._service.get(_user_id(request.id)))
 
     async def ListUsers(self, request: user_service_pb2.ListUsersRequest, context: Context) -> user_service_pb2.ListUsersResponse:
-        size = _page_size(request.page_size, DEFAULT_PAGE_USERS)
+        size = pages.size(request.page_size)
         wanted = self._service.filter(_wanted(request))
-        users = await self._service.list(wanted, page_start(wanted, request.page_token), size + 1)
+        users = await self._service.list(wanted, pages.start(wanted, request.page_token, UUID), size + 1)
         page, token = _page(users, size, wanted)
         return user_service_pb2.ListUsersResponse(users=map(wire.to_user, page), next_page_token=token)
 
@@ -65,12 +63,12 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
     async def ListSnapshots(
         self, request: user_service_pb2.ListSnapshotsRequest, context: Context
     ) -> user_service_pb2.ListSnapshotsResponse:
-        size = _page_size(request.page_size, MOST_PAGE_USERS)
+        size = pages.size(request.page_size, pages.LARGEST_SIZE)
         if request.ids:
             page, token = await self._service.among(_user_ids(request.ids)), ""
         else:
             wanted = self._service.filter(Wanted(show_deleted=True))
-            users = await self._service.list(wanted, page_start(wanted, request.page_token), size + 1)
+            users = await self._service.list(wanted, pages.start(wanted, request.page_token, UUID), size + 1)
             page, token = _page(users, size, wanted)
         snapshots = (wire.to_snapshot(user, self._epoch) for user in page)
         return user_service_pb2.ListSnapshotsResponse(snapshots=snapshots, next_page_token=token)
@@ -112,13 +110,7 @@ def _wanted(request: user_service_pb2.ListUsersRequest) -> Wanted:
 def _page(users: Sequence[User], size: int, wanted: object) -> tuple[Sequence[User], str]:
     page = users[:size]
     metrics.PAGE_USERS.observe(len(page))
-    return page, page_token(wanted, page[-1].id) if len(users) > size else ""
-
-
-def _page_size(asked: int, default: int) -> int:
-    if asked < 0:
-        raise _violation("pageSize", f"The page size is {asked}: it goes from 1 to {MOST_PAGE_USERS}, 0 means {default}.")
-    return min(asked or default, MOST_PAGE_USERS)
+    return page, pages.token(wanted, str(page[-1].id)) if len(users) > size else ""
 
 
 def _user_id(written: str, field: str = "id") -> UUID:
@@ -133,8 +125,8 @@ def _user_id(written: str, field: str = "id") -> UUID:
 
 def _user_ids(written: Iterable[str]) -> list[UUID]:
     ids = [_user_id(each, f"ids[{place}]") for place, each in enumerate(written)]
-    if len(ids) > MOST_PAGE_USERS:
-        raise _violation("ids", f"There are {len(ids)} ids: at most {MOST_PAGE_USERS} are allowed.")
+    if len(ids) > pages.LARGEST_SIZE:
+        raise _violation("ids", f"There are {len(ids)} ids: at most {pages.LARGEST_SIZE} are allowed.")
     return ids
 
 

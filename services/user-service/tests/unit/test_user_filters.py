@@ -1,13 +1,10 @@
-from uuid import UUID
-
 import pytest
 
 from occasions import registry
 from servicekit.errors import InvalidArgument
-from user_service.filters import InvalidPageToken, UserFilter, Wanted, page_start, page_token
+from user_service.filters import UserFilter, Wanted
 
 KINDS = registry.discover()
-LAST = UUID(int=7)
 
 REFUSED = {
     "zone": ({"timezone": "Europe/Olso"}, "timezone", '"Europe/Olso" is not a known time zone: did you mean Europe/Oslo?'),
@@ -48,16 +45,3 @@ def test_filters_take_their_stored_form() -> None:
 
 def test_an_occasion_of_any_kind_is_looked_for_in_both_dates() -> None:
     assert Wanted(occasion_day="--12-30").check(KINDS).dates == ("birthday", "anniversary")
-
-
-def test_a_page_goes_on_where_the_one_before_ended() -> None:
-    assert page_start(UserFilter(), page_token(UserFilter(), LAST)) == LAST
-    assert page_start(UserFilter(), "") is None
-
-
-@pytest.mark.parametrize(
-    "token", ["rubbish", "!", "Zm9v", "ä", page_token(UserFilter(timezone="UTC"), LAST), "A" * 5000, page_token(UserFilter(), LAST) + "\0"]
-)
-def test_a_token_that_is_not_this_lists_is_refused(token: str) -> None:
-    with pytest.raises(InvalidPageToken, match="The page token is not one of this list: use the nextPageToken of a response"):
-        page_start(UserFilter(), token)
