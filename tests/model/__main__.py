@@ -7,7 +7,7 @@ One user, one kind of occasion, two dates of one year that are due at once, two 
     python -m model --deeper                         scenarios that take minutes and gigabytes
     python -m model --without RULE                   a shortest run that breaks a promise without a rule
     python -m model --rules                          the same for each rule in turn
-    python -m model --faults 3 --edits 1 ...         bounds of your own, as deep as memory allows: some 2 kB for a state
+    python -m model --faults 3 --edits 1 ...         bounds of your own, as deep as memory allows: some 1 kB for a state
 """
 
 import argparse

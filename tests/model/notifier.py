@@ -135,7 +135,7 @@ class Notifiers:
     def _accepted(self, w: World, work: Work) -> World:
         i, before = work.record.id, w.provider[work.record.id]
         broken = w.broken or self._second(w, before, work)
-        first = before if before.calls else Taken(0, work.record.digest, w.hour)
+        first = before if before.calls else before._replace(digest=work.record.digest, hour=w.hour)
         return w._replace(provider=put(w.provider, i, first._replace(calls=first.calls + 1)), broken=broken)
 
     def _second(self, w: World, before: Taken, work: Work) -> str:

@@ -36,10 +36,10 @@ def at_rest(w: World, bounds: Bounds) -> str:
 
 
 def _true_to_provider(w: World, i: int, row: Row, bounds: Bounds) -> str:
-    decided = w.decided is not None and w.decided[0] == i and w.decided[1] != "replayed"
-    if w.provider[i].calls and row.state not in (State.SENT, State.UNCERTAIN) and not decided:
+    overruled = w.provider[i].overruled
+    if w.provider[i].calls and row.state not in (State.SENT, State.UNCERTAIN) and not overruled:
         return f"the provider took {i} in, the plan says {row.state}"
-    if row.state is State.SENT and not w.provider[i].calls and not decided:
+    if row.state is State.SENT and not w.provider[i].calls and not overruled:
         return f"the plan says SENT, the provider never got {i}"
     if w.provider[i].heard and row.state is not State.SENT and bounds.faults - w.left.faults <= 1:
         return f"{i} was accepted, the answer heard, the plan says {row.state}"

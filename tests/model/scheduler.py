@@ -93,14 +93,13 @@ class Scheduler:
         if not self._plan.refused(row, w.wants(i), w.slot in (None, i), w.hour):
             yield Step(f"replay {i}", w.row(i, again)._replace(decided=(i, "replayed")), "d")
         if row.state is State.UNCERTAIN and not row.asked:
-            resolved = self._apply(w, Told(i, row.revision, str(Result.SENT), unsure=True))
+            # Whatever has arrived before counts no more: a person has looked.
+            overruled = w._replace(provider=put(w.provider, i, Taken(overruled=True)))
+            resolved = self._apply(overruled, Told(i, row.revision, str(Result.SENT), unsure=True))
             yield Step(f"{i} is resolved: it was sent", resolved._replace(decided=(i, "known as sent")), "d")
             if w.wants(i) and not is_over(row, w.hour):
-                # What may have arrived before counts no more: a person has looked.
-                resolved = w.row(i, again._replace(unsure=False))._replace(
-                    decided=(i, "to be sent again"), provider=put(w.provider, i, Taken())
-                )
-                yield Step(f"{i} is resolved: send again", resolved, "d")
+                resolved = overruled.row(i, again._replace(unsure=False))
+                yield Step(f"{i} is resolved: send again", resolved._replace(decided=(i, "to be sent again")), "d")
 
     def _edit(self, w: World) -> Iterator[Step]:
         if not w.left.edits:

@@ -86,12 +86,16 @@ class Work(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Calls that the provider took in under one key, the content of the first, its hour; `heard`: some notifier had the answer."""
+    """Calls that the provider took in under one key, the content of the first, its hour.
+
+    `heard`: some notifier had the answer; `overruled`: a person said what had arrived, whatever had.
+    """
 
     calls: int = 0
     digest: int = 0
     hour: int = 0
     heard: bool = False
+    overruled: bool = False
 
 
 class Left(NamedTuple):
