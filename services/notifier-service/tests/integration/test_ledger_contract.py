@@ -160,10 +160,10 @@ async def test_a_claim_without_a_result_is_released_and_is_neither_counted_nor_u
 
 
 async def test_early_waits_and_leaves_no_entry(world: Any, make_due: Make) -> None:
-    due = make_due(not_before=5)
+    due = make_due(not_before=300)
     assert (await claim_one(world, due)).verdict is Verdict.EARLY
     assert await state_of(world, due) is None
-    world.pass_seconds(6)
+    world.pass_seconds(301)
     assert (await claim_one(world, due)).verdict is Verdict.SEND
 
 
