@@ -97,6 +97,8 @@ lint-go:
 HELM ?= $(CURDIR)/.build/helm
 # The image builder's command, and where a cluster is that takes what it builds: `make test-kubernetes KUBECONFIG=...`.
 IMAGE_BUILD ?= docker build
+# The folder, or some of its files: test_1_install.py takes three minutes, all of it a quarter of an hour.
+KUBERNETES_TESTS ?= tests/kubernetes
 export HELM IMAGE_BUILD
 
 images: ## Build all images (IMAGE_BUILD="docker build", TAG=dev)
@@ -109,7 +111,7 @@ helm-lint: $(VENV) charts ## Lint and render every chart for every environment
 	@$(BIN)/pytest -q tests/charts
 
 test-kubernetes: $(VENV) charts ## Install the mesh in a real cluster and try it (kind, or KUBECONFIG=...)
-	@$(BIN)/pytest -q -s -m '' tests/kubernetes
+	@$(BIN)/pytest -q -s -m '' $(KUBERNETES_TESTS)
 
 tools-helm: $(VENV) ## Build helm into .build; some minutes, the first time
 	@GOBIN=$(CURDIR)/.build tools/go.sh -C tools/helm install helm.sh/helm/v4/cmd/helm
