@@ -41,7 +41,7 @@ bench: ready ## Measure planning and delivery beside a bare loop (minutes)
 	@$(BIN)/python -m bench
 
 ##@ Check it
-.PHONY: lint test test-unit test-integration test-e2e test-resilience test-gateway
+.PHONY: lint test test-unit test-integration test-e2e test-resilience simulate test-gateway
 LINTS := lint-python lint-types lint-imports lint-protos lint-generated lint-go
 .PHONY: $(LINTS)
 lint: $(VENV) ## Style, types, import rules, protos, drift of generated code, Go
@@ -61,6 +61,10 @@ test-e2e: ready ## Tests of the whole mesh
 
 test-resilience: ready ## Every crash, outage and race; prints the seed of each (SEED=... repeats it)
 	@$(BIN)/pytest -q -s -m '' tests/resilience
+
+simulate: $(VENV) ## A simulated year with a fault at every step (SEED=1 DAYS=365 PEOPLE=1200 SINCE=2027-01-01)
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS)) $(if $(PEOPLE),--people $(PEOPLE)) \
+		$(if $(SINCE),--since $(SINCE))
 
 test-gateway: $(VENV) ## The gateway's Go tests
 	@tools/go.sh -C services/gateway test ./...

@@ -25,6 +25,8 @@ class Table(dict[K, V]):
         self._indexes = indexes
         # The keys of an entry are a dict, for their order: a set's would differ from run to run.
         self._entries: dict[tuple[str, Hashable], dict[K, None]] = {}
+        #: Told of each row that is written, and of what stood there before; of what is undone, too.
+        self.watch: Callable[[V | None, V], None] | None = None
 
     def __setitem__(self, key: K, row: V) -> None:
         self._journal.append(self._put(key, row))
@@ -48,6 +50,8 @@ class Table(dict[K, V]):
         else:
             super().__setitem__(key, row)
             self._enter(key, row)
+            if self.watch:
+                self.watch(before, row)
         return lambda: (self._put(key, before), None)[1]
 
     def _enter(self, key: K, row: V) -> None:

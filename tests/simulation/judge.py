@@ -1,0 +1,135 @@
+"""What must be true when all is quiet again: the invariants of every test, and what each person was owed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from invariants import Entry, Facts, Letter, Planned, violations
+from occasions.civil import CivilDate, LeapDayRule
+from occasions.identity import message_id
+from scheduler_service.domain import GREETED_DAYS, Message, Recipient, State
+from simulation.people import Person
+from simulation.world import BELATED, World
+
+#: A greeting is owed if nothing of the person changed so long before its instant, and until it could be made up no more.
+TOLD = timedelta(hours=2)
+MADE_UP = BELATED + timedelta(days=2)
+#: Ends of what was owed: sent, or not, for a reason that lies with the provider or another greeting of the year.
+EXCUSED = frozenset({State.SENT, State.UNCERTAIN, State.FAILED})
+GREETED = frozenset({State.SENT, State.UNCERTAIN})
+
+
+@dataclass
+class Verdict:
+    """How a run ended; each violation names the message it is about, if it is about one."""
+
+    violations: list[str] = field(default_factory=list)
+    states: Counter[str] = field(default_factory=Counter)
+    owed: int = 0
+    expired: int = 0
+
+
+def judge(world: World, trouble_ended_at: datetime) -> Verdict:
+    verdict = Verdict(states=Counter(str(message.state) for message in world.plan.tables.messages.values()))
+    owed = {identity: person for person in world.people for identity in _owed(world, person, trouble_ended_at)}
+    verdict.owed = len(owed)
+    verdict.violations += violations(_facts(world, trouble_ended_at))
+    verdict.violations += _second_letters(world)
+    verdict.violations += _too_near(world)
+    for identity, person in owed.items():
+        verdict.violations += _unpaid(world, identity, person, verdict)
+    verdict.violations += [defect.strip() for defect in world.defects]
+    return verdict
+
+
+def _facts(world: World, read_at: datetime) -> Facts:
+    return Facts(
+        {message.id: _planned(world, message) for message in world.plan.tables.messages.values()},
+        {UUID(bytes=e.id): Entry(UUID(bytes=e.id), str(e.state), e.reason, e.variant) for e in world.post.ledger.entries.values()},
+        {k: Letter(k, t.greetings, t.calls, t.accepted_at[0]) for k, t in world.provider.taken.items() if t.greetings},
+        {UUID(bytes=key): letter.reason for key, letter in world.post.ledger.letters.items()},
+        read_at=read_at,
+    )
+
+
+def _planned(world: World, message: Message) -> Planned:
+    """A message by the instants that were in force when the record was made that was sent: a move afterwards is no sin of its."""
+    taken = world.provider.taken.get(message.id)
+    queued = world.story.queued(message.id, taken.accepted_at[0]) if taken else None
+    moments = (queued or message).moments
+    return Planned(
+        message.id,
+        message.user_id,
+        message.kind,
+        str(message.state),
+        moments.due_at,
+        moments.late_until_at,
+        moments.expires_at,
+        message.variant,
+        message.reason,
+        message.asked_revision,
+        message.updated_at or moments.due_at,
+    )
+
+
+def _second_letters(world: World) -> Iterator[str]:
+    for key, taken in world.provider.taken.items():
+        if taken.other_bodies:
+            yield f"{key} was sent again with another text, under a key that the provider knew"
+
+
+def _too_near(world: World) -> Iterator[str]:
+    """No two greetings of a kind within GREETED_DAYS, over the turn of the year too."""
+    greeted: defaultdict[tuple[UUID, str], list[Message]] = defaultdict(list)
+    for key in world.provider.taken:
+        if message := world.plan.tables.messages.get(key):
+            greeted[message.user_id, message.kind].append(message)
+    for messages in greeted.values():
+        messages.sort(key=lambda message: message.local_date)
+        for earlier, later in pairwise(messages):
+            if (days := (later.local_date - earlier.local_date).days) < GREETED_DAYS:
+                yield f"{later.id} was sent {days} days after {earlier.id}"
+
+
+def _owed(world: World, person: Person, until: datetime) -> Iterator[UUID]:
+    """The messages of dates round which nothing of the person changed."""
+    ends = [at for at, _ in person.history[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
+    for (begins_at, recipient), ends_at in zip(person.history, ends, strict=True):
+        since = max(begins_at, world.setup.begins_at) + TOLD
+        yield from _owed_between(world, recipient, since, min(ends_at - MADE_UP, until - MADE_UP))
+
+
+def _owed_between(world: World, recipient: Recipient, since: datetime, until: datetime) -> Iterator[UUID]:
+    if recipient.deleted:
+        return
+    dates = {name: CivilDate.parse(text) for name, text in recipient.dates.items()}
+    for kind, rules in world.plan.rules().kinds.items():
+        source = rules.occasion.source(dates)
+        if source is None or kind in recipient.suppressed:
+            continue
+        for year in range(since.year - 1, until.year + 2):
+            day = rules.occasion.observed_on(source, year, LeapDayRule(recipient.leap_day_rule))
+            if day and since < rules.moments(recipient.timezone, day).due_at < until:
+                yield message_id(recipient.user_id, kind, day)
+
+
+def _unpaid(world: World, identity: UUID, person: Person, verdict: Verdict) -> Iterator[str]:
+    message = world.plan.tables.messages.get(identity)
+    if message is not None and message.state in EXCUSED:
+        return
+    if message is not None and message.state is State.EXPIRED:
+        verdict.expired += 1
+    others = world.plan.tables.messages.where("user", person.user_id)
+    if not any(_bars(other, identity, message) for other in others):
+        stands = f"{message.state} ({message.reason})" if message else "not in the plan"
+        yield f"{identity} was owed to somebody in {person.now.timezone}, and is {stands}"
+
+
+def _bars(other: Message, identity: UUID, message: Message | None) -> bool:
+    day = datetime.strptime(identity.hex[:8], "%Y%m%d").date()  # noqa: DTZ007
+    same_kind = message.kind == other.kind if message else message_id(other.user_id, other.kind, day) == identity
+    near = other.local_date.year == day.year or abs((other.local_date - day).days) < GREETED_DAYS
+    return same_kind and other.id != identity and near and other.state in GREETED

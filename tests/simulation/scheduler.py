@@ -1,0 +1,175 @@
+"""The scheduler as its bootstrap puts it together, over memory; only its waits are by events instead of polls."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, cast
+
+from scheduler_service.adapters import memory
+from scheduler_service.adapters.due_topic import TOPIC as DUE_TOPIC
+from scheduler_service.adapters.due_topic import KafkaDueTopic
+from scheduler_service.adapters.memory import Tables
+from scheduler_service.adapters.questions import question
+from scheduler_service.consumer import BatchConsumer, Intake, message_outcome, user_changed
+from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
+from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules, State
+from scheduler_service.emission import Emitter
+from scheduler_service.jobs import LONGEST_WATCH, Job, JobRunner
+from scheduler_service.planning import Planner
+from scheduler_service.recovery import Patience, Recoverer
+from scheduler_service.service import UserChanges
+from scheduler_service.settlement import Settler
+from servicekit.kafka import Partition
+from simulation.broker import Backlog, Broker, Member
+from simulation.chance import Chance, Faulty, faulty_unit
+from simulation.processes import Process, Pulse, steadily, until_dead, until_done
+from simulation.virtual import VirtualClock
+
+CHANGES_GROUP = "scheduler.user-changed"
+OUTCOMES_GROUP = "scheduler.message-outcome"
+DUE_GROUP = "notifier.due"
+DAYS_BACK = 5
+PATIENCE = Patience(outcome=timedelta(seconds=300), answer=timedelta(seconds=60), emit=timedelta(seconds=120))
+LEASE = timedelta(seconds=60)
+BATCH = 50
+#: *recover* by its schedule while something waits for it; else it would find nothing, and is skipped but for these.
+RECOVER_AT_LEAST_EVERY = timedelta(hours=12)
+LOOK_FOR_MISSED_EVERY = timedelta(hours=1)
+
+
+@dataclass
+class Plan:
+    """What all replicas of the scheduler share: the database, the broker, and the news that something may have come due."""
+
+    clock: VirtualClock
+    chance: Chance
+    tables: Tables
+    broker: Broker
+    rules: Callable[[], PlanRules]
+    #: Something may have come due; something was asked.
+    news: Pulse = field(default_factory=Pulse)
+    asked: Pulse = field(default_factory=Pulse)
+    relaying: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def is_settled(self) -> bool:
+        """Whether *recover* has nothing to find."""
+        messages = self.tables.messages
+        overdue = any(m.send_at < self.now() for state in (State.SCHEDULED, State.RETRYING) for m in messages.where("state", state))
+        return not (overdue or messages.where("state", State.QUEUED) or messages.where("asked", True) or self.tables.questions)
+
+
+async def run(plan: Plan, process: Process, tasks: asyncio.TaskGroup) -> None:
+    """One replica's loops."""
+    faulty = partial(Faulty, name="plan", chance=plan.chance)
+    planner = _planner(plan, faulty(memory.MemoryPlanStore(plan.now, plan.tables)))
+    emitter = _emitter(plan)
+    recoverer = _recoverer(plan, emitter, planner)
+    ticks = faulty(memory.MemoryTicks(plan.now, plan.tables))
+    daily, often = Job(JobName.PLAN, "0 0 * * *", planner.plan), Job(JobName.RECOVER, "*/10 * * * *", recoverer.recover)
+    runner = JobRunner([daily, often], ticks, process.name, LEASE, frozenset(JobName))
+
+    await until_done(planner.prepare)
+    for consumer in _consumers(plan, process):
+        await consumer.start()
+        tasks.create_task(until_dead(consumer))
+    tasks.create_task(steadily(partial(_emit, plan, emitter)))
+    tasks.create_task(steadily(partial(_relay, plan)))
+    tasks.create_task(steadily(partial(_plan_daily, plan, runner, daily)))
+    tasks.create_task(steadily(partial(_recover, plan, runner, often)))
+
+
+def _planner(plan: Plan, store: Any) -> Planner:
+    return Planner(store, plan.rules(), batch_slots=200, concurrency=2, months_ahead=1, retention_months=36, changed=plan.news.beat)
+
+
+def _emitter(plan: Plan) -> Emitter:
+    unit = faulty_unit(partial(memory.emission, plan.now, plan.tables, DAYS_BACK), "emission", plan.chance)
+    kinds = {name: rules.occasion for name, rules in plan.rules().kinds.items()}
+    return Emitter(unit, KafkaDueTopic(plan.broker), kinds, BATCH)
+
+
+def _recoverer(plan: Plan, emitter: Emitter, planner: Planner) -> Recoverer:
+    unit = faulty_unit(partial(memory.recovery, plan.now, plan.tables), "recovery", plan.chance)
+    looked_at = datetime.min.replace(tzinfo=UTC)
+
+    async def plan_missed() -> int:
+        # The dearest step of a run, for it looks at every zone: what *plan* or a change has missed can wait for an hour.
+        nonlocal looked_at
+        if plan.now() - looked_at < LOOK_FOR_MISSED_EVERY:
+            return 0
+        looked_at = plan.now()
+        return await planner.plan_missed()
+
+    return Recoverer(unit, emitter, Backlog(plan.broker.group(DUE_GROUP, DUE_TOPIC)), plan_missed, PATIENCE, BATCH)
+
+
+def _consumers(plan: Plan, process: Process) -> list[BatchConsumer[Any]]:
+    rules, faulty = plan.rules(), partial(Faulty, name="plan", chance=plan.chance)
+    replans = cast(memory.MemoryReplanStore, faulty(memory.MemoryReplanStore(plan.now, plan.tables)))
+    settler = Settler(cast(memory.MemorySettlements, faulty(memory.MemorySettlements(plan.now, plan.tables, GREETED_DAYS))))
+    on_time = dict.fromkeys(rules.kinds, 60.0)
+    intake = Intake(UserChanges(replans, rules, plan.news.beat), settler, plan.news.beat, CHANGES_GROUP, on_time)
+
+    async def stored(partitions: Collection[Partition]) -> dict[Partition, int]:
+        offsets = await memory.MemoryReplanStore(plan.now, plan.tables).stored_offsets(CHANGES_GROUP, partitions)
+        return {Partition(*place): offset for place, offset in offsets.items()}
+
+    change_group, outcome_group = plan.broker.group(CHANGES_GROUP, USER_CHANGED), plan.broker.group(OUTCOMES_GROUP, MESSAGE_OUTCOME)
+    changes = process.join(change_group, Member(change_group, stored=stored))
+    outcomes = process.join(outcome_group, Member(outcome_group))
+    return [
+        BatchConsumer(CHANGES_GROUP, changes, user_changed, intake.take_changes, plan.broker, grace_seconds=0),
+        BatchConsumer(OUTCOMES_GROUP, outcomes, message_outcome, intake.take_outcomes, plan.broker, grace_seconds=0),
+    ]
+
+
+async def _emit(plan: Plan, emitter: Emitter) -> None:
+    news = plan.news.next()
+    await emitter.emit()
+    now = plan.clock.now_us()
+    due = await emitter.next_due(now)
+    # What is due and was not emitted is held up by another, and looked at as often as the real watch does.
+    held_up = any(
+        m.send_at <= plan.now() for state in (State.SCHEDULED, State.RETRYING) for m in plan.tables.messages.where("state", state)
+    )
+    ahead = (due - now) / 1e6 + 0.001 if due is not None else None
+    wait = min(LONGEST_WATCH.total_seconds(), ahead or 5.0) if held_up else ahead
+    with suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), wait)
+
+
+async def _relay(plan: Plan) -> None:
+    """The outbox: one relay at a time produces, then deletes, in order."""
+    asked = plan.asked.next()
+    async with plan.relaying:
+        rows, at = list(plan.tables.questions.items())[:BATCH], plan.clock.now_us()
+        await plan.broker.produce([question(row.message_id.bytes, row.revision, row.user_id.bytes, at) for _, row in rows])
+        if rows:
+            await plan.chance.before("outbox.delete")
+        async with plan.tables.transaction():
+            for number, _ in rows:
+                del plan.tables.questions[number]
+    if not plan.tables.questions:
+        await asked.wait()
+
+
+async def _plan_daily(plan: Plan, runner: JobRunner, job: Job) -> None:
+    if await runner.run_due(job, plan.now()):
+        await asyncio.sleep((job.tick_after(plan.now()) - plan.now()).total_seconds())
+    else:
+        await asyncio.sleep(5.0)
+
+
+async def _recover(plan: Plan, runner: JobRunner, job: Job) -> None:
+    began = plan.now()
+    await runner.run_due(job, began)
+    while True:
+        await asyncio.sleep((job.tick_after(plan.now()) - plan.now()).total_seconds())
+        if not plan.is_settled() or plan.now() - began >= RECOVER_AT_LEAST_EVERY:
+            return
