@@ -21,6 +21,7 @@ from scheduler_service.domain import (
     source_of,
 )
 from scheduler_service.ports import BasisUnit, PlanStore
+from servicekit.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -167,8 +168,12 @@ class Planner:
             # The generator is shared: each worker takes the next batch when it has done one.
             return sum([await self._store.plan(rules, batch) for batch in waiting])
 
-        async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(work()) for _ in range(self._concurrency)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(work()) for _ in range(self._concurrency)]
+        except* Unavailable as failed:
+            # Whoever asked for the run is to see the store's failure, and not the group that it came in.
+            raise failed.exceptions[0] from None
         return sum(worker.result() for worker in workers)
 
     def _look_back(self) -> timedelta:
