@@ -38,8 +38,8 @@ SELECT gen_random_uuid(), 'person' || n || '@example.org', 'Ada', 'Lovelace ' ||
 _ENDED = "SELECT max(updated_at), max(sent_at), percentile_disc(0.5) WITHIN GROUP (ORDER BY sent_at) FROM messages WHERE state = 'SENT'"
 # By two partial indexes: looking costs next to nothing.
 _OPEN = """
-SELECT EXISTS (SELECT FROM messages WHERE state IN ('SCHEDULED', 'RETRYING') AND send_at <= %s)
-    OR EXISTS (SELECT FROM messages WHERE state = 'QUEUED')
+SELECT EXISTS (SELECT FROM scheduler.messages WHERE state IN ('SCHEDULED', 'RETRYING') AND send_at <= %s)
+    OR EXISTS (SELECT FROM scheduler.messages WHERE state = 'QUEUED')
 """
 
 
@@ -118,7 +118,7 @@ def _measured(stage: Stage, due_at: datetime) -> Iterator[Meter]:
 
 def _wait(stage: Stage, due_at: datetime, within_seconds: float) -> None:
     end = due_at.timestamp() + within_seconds
-    with stage.scheduler() as connection:
+    with stage.owner() as connection:  # whose statements are not counted
         while _is_open(connection, due_at):
             if time.time() > end:
                 raise AssertionError(f"only {stage.letters()} were sent within {within_seconds:g} s")

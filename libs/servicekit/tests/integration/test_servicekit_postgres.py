@@ -2,7 +2,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,6 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backing.pytest_plugin import CreateDatabase
 from servicekit.errors import Unavailable
 from servicekit.postgres import (
+    BigintArray,
+    BoolArray,
+    DateArray,
+    IntArray,
+    TextArray,
     TimestamptzArray,
     UuidArray,
     binary_cursor,
@@ -50,6 +55,23 @@ async def test_binary_arrays_arrive_as_they_were_sent(engine: AsyncEngine) -> No
         empty = await cursor.fetchone()
     assert rows == list(zip(ids, times, strict=True))
     assert empty == (0, 0)
+
+
+async def test_plain_values_arrive_as_they_were_sent(engine: AsyncEngine) -> None:
+    columns = {
+        "text": (TextArray, ["", "é", 'a,{}"\\NULL', "twice", "twice"]),
+        "int": (IntArray, [0, -1, 2**31 - 1, -(2**31), 7]),
+        "bigint": (BigintArray, [0, -1, 2**63 - 1, -(2**63), 7]),
+        "bool": (BoolArray, [True, False, False, True, True]),
+        "date": (DateArray, [date.min, date(1999, 12, 31), date(2000, 1, 1), date(2024, 2, 29), date.max]),
+    }
+    async with transaction(engine) as connection:
+        cursor = binary_cursor(await raw(connection))
+        for kind, (array, values) in columns.items():
+            await cursor.execute(f"SELECT unnest(%s::{kind}[])".encode(), [array(values)])
+            assert [row[0] for row in await cursor.fetchall()] == values
+            await cursor.execute(f"SELECT cardinality(%s::{kind}[])".encode(), [array([])])
+            assert await cursor.fetchone() == (0,)
 
 
 async def test_an_array_of_anything_but_sixteen_bytes_is_refused(engine: AsyncEngine) -> None:

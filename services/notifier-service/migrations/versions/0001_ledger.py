@@ -85,11 +85,10 @@ STATEMENTS = (
     "CREATE INDEX dead_letters_latest ON dead_letters (created_at, id)",
     "CREATE INDEX dead_letters_of_user ON dead_letters (user_id, created_at, id)",
     "CREATE INDEX dead_letters_by_reason ON dead_letters (reason, created_at, id)",
-    # A month's fresh partition has no statistics, and its first plans are kept for the day: those that are right only for a few rows
-    # are out of the question. Updates find their rows by an array of ids, and meet the new values in a hash.
+    # A month's fresh partition has no statistics: its first plans would be sequential scans, kept for the day.
     "ALTER ROLE CURRENT_USER SET plan_cache_mode = 'force_generic_plan'",
     "ALTER ROLE CURRENT_USER SET enable_seqscan = off",
-    "ALTER ROLE CURRENT_USER SET enable_nestloop = off",
+    "ALTER ROLE CURRENT_USER SET enable_hashjoin = off",
     "ALTER ROLE CURRENT_USER SET enable_mergejoin = off",
 )
 
@@ -103,5 +102,5 @@ def downgrade() -> None:
     for table in ("dead_letters", "attempts", "deliveries"):
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP SEQUENCE fences")
-    for name in ("plan_cache_mode", "enable_seqscan", "enable_nestloop", "enable_mergejoin"):
+    for name in ("plan_cache_mode", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
         op.execute(f"ALTER ROLE CURRENT_USER RESET {name}")

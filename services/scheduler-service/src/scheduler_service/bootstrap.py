@@ -44,6 +44,8 @@ log = structlog.get_logger()
 SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"].full_name
 CHANGES_GROUP = "scheduler.user-changed"
 OUTCOMES_GROUP = "scheduler.message-outcome"
+#: Nobody waits for the plan to say SENT: what comes within this time is settled by one statement.
+OUTCOMES_GATHER_SECONDS = 0.2
 
 
 def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
@@ -78,7 +80,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     settler = Settler(PostgresSettlements(engine, offset, GREETED_DAYS))
     intake = Intake(UserChanges(replans, rules, changed), settler, watch.wake, CHANGES_GROUP, settings.on_time)
     changes = _consumer(settings, CHANGES_GROUP, USER_CHANGED, replans)
-    outcomes = _consumer(settings, OUTCOMES_GROUP, MESSAGE_OUTCOME)
+    outcomes = _consumer(settings, OUTCOMES_GROUP, MESSAGE_OUTCOME, gather_seconds=OUTCOMES_GATHER_SECONDS)
 
     servicer = SchedulerServicer(Plan(PostgresQueries(engine, offset, _days_back(rules)), changed), runner)
     register = partial(scheduler_service_pb2_grpc.add_SchedulerServiceServicer_to_server, servicer)
@@ -149,7 +151,9 @@ def _jobs(settings: Settings, planner: Planner, emitter: Emitter, recoverer: Rec
     ]
 
 
-def _consumer(settings: Settings, group: str, topic: str, store: PostgresReplanStore | None = None) -> KafkaConsumer:
+def _consumer(
+    settings: Settings, group: str, topic: str, store: PostgresReplanStore | None = None, *, gather_seconds: float = 0.05
+) -> KafkaConsumer:
     async def stored(partitions: Collection[Partition]) -> dict[Partition, int]:
         offsets = await store.stored_offsets(group, partitions) if store else {}
         return {Partition(*place): offset for place, offset in offsets.items()}
@@ -159,6 +163,7 @@ def _consumer(settings: Settings, group: str, topic: str, store: PostgresReplanS
         group=group,
         topics=[topic],
         batch_records=settings.consumer_batch_records,
+        batch_wait_seconds=gather_seconds,
         stored_offsets=stored if store else None,
     )
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from occasions.civil import CivilDate
 from occasions.occasion import Occasion, Variant
@@ -80,8 +81,7 @@ class Emitter:
         return Emitted(message, to, message.variant, not_after(message, message.variant), self._years(message), recovered=True)
 
     def _years(self, message: DueMessage) -> int:
-        source = CivilDate(message.year, message.month, message.day)
-        return self._kinds[message.kind].years(source, message.local_date)
+        return _years(self._kinds[message.kind], message.year, message.month, message.day, message.local_date)
 
 
 def variant_at(message: DueMessage, now: int) -> str:
@@ -94,6 +94,11 @@ def variant_at(message: DueMessage, now: int) -> str:
 def not_after(message: DueMessage, variant: str) -> int:
     """The latest instant for that text."""
     return message.expires_at if variant == Variant.BELATED or message.unsure else message.late_until_at
+
+
+@lru_cache(maxsize=4096)  # A batch is mostly of one day, and of few years of birth.
+def _years(occasion: Occasion, year: int | None, month: int, day: int, local_date: date) -> int:
+    return occasion.years(CivilDate(year, month, day), local_date)
 
 
 def _one_per_slot(messages: Sequence[DueMessage]) -> list[DueMessage]:

@@ -1,6 +1,6 @@
 """Every metric of the service, named and explained once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -51,6 +51,16 @@ TZDATA = Gauge("scheduler_tzdata", "1, labelled with the version of the time-zon
 _RECORDS = Counter(
     "scheduler_records_consumed", "Records of other services' topics, by whether they could be read.", ["consumer", "result"]
 )
+
+
+def late(kind: str, lateness: Sequence[float], on_time: float) -> None:
+    """Measure messages of one kind that were sent: their lateness in seconds, and how many kept to what is on time."""
+    observe = LATENESS_SECONDS.labels(kind).observe
+    for seconds in lateness:
+        observe(seconds)
+    punctual = sum(seconds <= on_time for seconds in lateness)
+    SENT.labels(kind, "on_time").inc(punctual)
+    SENT.labels(kind, "late").inc(len(lateness) - punctual)
 
 
 def consumed(consumer: str, records: int, poison: int) -> None:

@@ -67,6 +67,8 @@ def waits_again(settled: Settled) -> bool:
 
 def _each_message_once(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     """Cut the batch so that a message occurs once in a part: its outcomes are settled one after the other."""
+    if len({outcome.message_id for outcome in outcomes}) == len(outcomes):
+        return [list(outcomes)] if outcomes else []
     parts: list[list[Outcome]] = []
     seen: dict[object, int] = {}
     for outcome in outcomes:

@@ -1,6 +1,7 @@
 """The topic of due messages."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -47,6 +48,7 @@ def _record(emitted: Emitted, trace: str) -> Record:
     return Record(TOPIC, message.user_id, value.SerializeToString())
 
 
+@lru_cache(maxsize=1024)  # Messages of one burst share their instants; a field takes a copy.
 def _timestamp(microseconds: int) -> Timestamp:
     seconds, rest = divmod(microseconds, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)

@@ -1,6 +1,6 @@
 """What each batch of records sets off, and what is counted of it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from scheduler_service import metrics
@@ -42,10 +42,11 @@ class Intake:
             self._wake()
 
     def _measure_lateness(self, sent: Sequence[Confirmed]) -> None:
+        by_kind: defaultdict[str, list[float]] = defaultdict(list)
         for message in sent:
-            seconds = (message.sent_at - message.due_at) / 1_000_000
-            metrics.LATENESS_SECONDS.labels(message.kind).observe(seconds)
-            metrics.SENT.labels(message.kind, "on_time" if seconds <= self._on_time[message.kind] else "late").inc()
+            by_kind[message.kind].append((message.sent_at - message.due_at) / 1_000_000)
+        for kind, lateness in by_kind.items():
+            metrics.late(kind, lateness, self._on_time[kind])
 
 
 def _count_changes(taken: TakenIn) -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from notifier_service.domain import Entry, State
-from servicekit.postgres import BinaryCursor, TimestamptzArray, UuidArray
+from servicekit.postgres import BigintArray, BinaryCursor, BoolArray, DateArray, IntArray, TextArray, TimestamptzArray, UuidArray
 
 COLUMNS = """id, local_date, user_id, state, revision, kind, variant, replay, fence, tomb, unsure, first_unsure_at, digest, attempts,
     provider, provider_message_id, reason, claimed_at, lease_until_at, next_attempt_at, sent_at, created_at, updated_at"""
@@ -44,8 +44,6 @@ SET state = excluded.state, revision = excluded.revision, kind = excluded.kind, 
 _LOCK = f"""
 SELECT {COLUMNS} FROM deliveries WHERE id = ANY(%s::uuid[]) AND local_date BETWEEN %s AND %s ORDER BY id FOR UPDATE
 """
-
-# By the ids alone, never row by row: a plan that took the month for its outer loop would read all of it, a thousand times.
 
 
 async def open_batch(cursor: BinaryCursor, offset_seconds: float) -> tuple[int, int]:
@@ -88,20 +86,20 @@ def times(values: Sequence[int | None]) -> TimestamptzArray:
 def _parameters(entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "id": UuidArray([entry.id for entry in entries]),
-        "local_date": [entry.local_date for entry in entries],
+        "local_date": DateArray([entry.local_date for entry in entries]),
         "user_id": UuidArray([entry.user_id for entry in entries]),
-        "state": [entry.state.value for entry in entries],
-        "revision": [entry.revision for entry in entries],
-        "kind": [entry.kind for entry in entries],
-        "variant": [entry.variant for entry in entries],
-        "replay": [entry.replay for entry in entries],
-        "fence": [entry.fence for entry in entries],
-        "tomb": [entry.tomb for entry in entries],
-        "unsure": [entry.unsure for entry in entries],
+        "state": TextArray([entry.state.value for entry in entries]),
+        "revision": IntArray([entry.revision for entry in entries]),
+        "kind": TextArray([entry.kind for entry in entries]),
+        "variant": TextArray([entry.variant for entry in entries]),
+        "replay": IntArray([entry.replay for entry in entries]),
+        "fence": BigintArray([entry.fence for entry in entries]),
+        "tomb": IntArray([entry.tomb for entry in entries]),
+        "unsure": BoolArray([entry.unsure for entry in entries]),
         "first_unsure_at": times([entry.first_unsure_us for entry in entries]),
         "digest": UuidArray([entry.digest for entry in entries]),
-        "attempts": [entry.attempts for entry in entries],
-        "reason": [str(entry.reason) for entry in entries],
+        "attempts": IntArray([entry.attempts for entry in entries]),
+        "reason": TextArray([str(entry.reason) for entry in entries]),
         "claimed_at": times([entry.claimed_us for entry in entries]),
         "lease_until_at": times([entry.lease_until_us for entry in entries]),
         "next_attempt_at": times([entry.next_attempt_us for entry in entries]),

@@ -5,9 +5,8 @@ from typing import Any
 
 from notifier_service.adapters.postgres.entries import NEVER, times
 from notifier_service.domain import Conclusion, DeadLetter, State
-from servicekit.postgres import BinaryCursor, TimestamptzArray, UuidArray
+from servicekit.postgres import BigintArray, BinaryCursor, BoolArray, DateArray, IntArray, TextArray, TimestamptzArray, UuidArray
 
-# `= ANY` says what the join says, so that only these rows are ever read: see `entries`.
 NO_DIGEST = "'00000000-0000-0000-0000-000000000000'::uuid"
 
 # A claim's own fence, or the fact SENT, which is written whoever holds the claim by now; but the first such fact stands. An upsert of rows
@@ -65,15 +64,15 @@ async def record_entries(cursor: BinaryCursor, conclusions: Sequence[Conclusion]
         _RECORD,
         {
             "id": UuidArray([entry.id for entry in entries]),
-            "local_date": [entry.local_date for entry in entries],
+            "local_date": DateArray([entry.local_date for entry in entries]),
             "user_id": UuidArray([entry.user_id for entry in entries]),
-            "fence": [entry.fence for entry in entries],
-            "state": [entry.state.value for entry in entries],
-            "attempts": [entry.attempts for entry in entries],
-            "provider": [entry.provider for entry in entries],
-            "provider_message_id": [entry.provider_message_id for entry in entries],
-            "reason": [str(entry.reason) for entry in entries],
-            "unsure": [entry.unsure for entry in entries],
+            "fence": BigintArray([entry.fence for entry in entries]),
+            "state": TextArray([entry.state.value for entry in entries]),
+            "attempts": IntArray([entry.attempts for entry in entries]),
+            "provider": TextArray([entry.provider for entry in entries]),
+            "provider_message_id": TextArray([entry.provider_message_id for entry in entries]),
+            "reason": TextArray([str(entry.reason) for entry in entries]),
+            "unsure": BoolArray([entry.unsure for entry in entries]),
             "first_unsure_at": times([entry.first_unsure_us for entry in entries]),
             "next_attempt_at": times([entry.next_attempt_us for entry in entries]),
             "sent_at": times([entry.sent_us for entry in entries]),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from scheduler_service.adapters.postgres.plans import find_by_ids, read_in_order
 from scheduler_service.ports_delivery import Addressee, Claimed, DueMessage, Queued
-from servicekit.postgres import UuidArray, binary_cursor, raw, transaction
+from servicekit.postgres import IntArray, TextArray, UuidArray, binary_cursor, raw, transaction
 
 # The initplan reads the clock once, so that the index on send_at serves; NOT IN is hashed once for the whole batch.
 # Nothing here waits for a lock: what an edit or another replica holds is left for the next look.
@@ -111,10 +111,12 @@ class PostgresEmission:
         days = [message.local_date for message in due]
         ids = UuidArray([message.id for message in due])
         users = UuidArray([message.user_id for message in due])
+        kinds = TextArray([message.kind for message in due])
+        variants = TextArray([variant for _, variant in messages])
         await find_by_ids(self._connection)
         cursor = binary_cursor(self._connection)
-        await cursor.execute(_TAKE_SLOTS, [users, [message.kind for message in due], ids, [day.year for day in days], users])
-        await cursor.execute(_MARK, [ids, [variant for _, variant in messages], self._offset, ids, min(days), max(days)])
+        await cursor.execute(_TAKE_SLOTS, [users, kinds, ids, IntArray([day.year for day in days]), users])
+        await cursor.execute(_MARK, [ids, variants, self._offset, ids, min(days), max(days)])
 
     async def next_due(self, after: int) -> int | None:
         cursor = binary_cursor(self._connection)

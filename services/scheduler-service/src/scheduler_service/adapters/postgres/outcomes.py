@@ -13,7 +13,18 @@ from scheduler_service.adapters.postgres.plans import find_by_ids
 from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
 from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
-from servicekit.postgres import TimestamptzArray, UuidArray, binary_cursor, instant, microseconds, raw, retrying
+from servicekit.postgres import (
+    BoolArray,
+    IntArray,
+    TextArray,
+    TimestamptzArray,
+    UuidArray,
+    binary_cursor,
+    instant,
+    microseconds,
+    raw,
+    retrying,
+)
 
 T = TypeVar("T")
 
@@ -139,12 +150,12 @@ def _confirmed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     ordered = sorted(outcomes, key=lambda outcome: outcome.message_id.bytes)
     return {
         "ids": UuidArray([o.message_id.bytes for o in ordered]),
-        "revisions": [o.revision for o in ordered],
-        "attempts": [o.attempt for o in ordered],
-        "providers": [o.provider for o in ordered],
-        "provider_ids": [o.provider_message_id for o in ordered],
+        "revisions": IntArray([o.revision for o in ordered]),
+        "attempts": IntArray([o.attempt for o in ordered]),
+        "providers": TextArray([o.provider for o in ordered]),
+        "provider_ids": TextArray([o.provider_message_id for o in ordered]),
         "sent": TimestamptzArray([microseconds(o.sent_at) for o in ordered if o.sent_at]),
-        "unsure": [o.unsure for o in ordered],
+        "unsure": BoolArray([o.unsure for o in ordered]),
         "first": local_date(ordered[0].message_id.bytes),
         "last": local_date(ordered[-1].message_id.bytes),
     }
