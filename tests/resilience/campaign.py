@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.request import Request, urlopen
 from uuid import UUID
+
+from psycopg import Connection
 
 from backing import server
 from backing.mesh import Mesh
@@ -90,13 +92,16 @@ class Campaign:
     def plan(self, number: int, *, due_in: float) -> tuple[list[UUID], datetime]:
         """Plan that many birthdays, due together in so many seconds, straight into the scheduler's tables."""
         at = datetime.now(UTC) + timedelta(seconds=due_in)
-        users = [UUID(int=self.random.getrandbits(128), version=4) for _ in range(number)]
-        ids = [message_id(user, "birthday", at.date()) for user in users]
         with connect(self.mesh, "scheduler") as plan, plan.transaction():
-            plan.execute(_RECIPIENTS, [users])
-            plan.execute(_OCCASIONS, [at.month, at.day, users])
+            users = self._add_people(plan, number, at.date())
+            ids = [message_id(user, "birthday", at.date()) for user in users]
             plan.execute(_MESSAGES, {"day": at.date(), "at": at, "ids": ids, "users": users})
         return ids, at
+
+    def add_people(self, number: int, birthday: date) -> list[UUID]:
+        """Let the scheduler know that many people, and plan nothing; return the ids of the messages that are to be planned."""
+        with connect(self.mesh, "scheduler") as plan, plan.transaction():
+            return [message_id(user, "birthday", birthday) for user in self._add_people(plan, number, birthday)]
 
     def settle(self, ids: Sequence[UUID], at: datetime, *, within: float) -> Result:
         """From the due instant on wait until nothing is left to do, at most `within` seconds, then judge."""
@@ -119,6 +124,12 @@ class Campaign:
             for table in ("deliveries", "attempts", "dead_letters"):
                 ledger.execute(f"DELETE FROM {table}")
         self.post(f"{self.mesh.provider_url}/reset")
+
+    def _add_people(self, plan: Connection[Any], number: int, birthday: date) -> list[UUID]:
+        users = [UUID(int=self.random.getrandbits(128), version=4) for _ in range(number)]
+        plan.execute(_RECIPIENTS, [users])
+        plan.execute(_OCCASIONS, [birthday.month, birthday.day, users])
+        return users
 
     def _unfinished(self) -> int:
         with connect(self.mesh, "scheduler") as plan:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -260,3 +261,19 @@ def test_everybody_is_greeted_once(campaign: Campaign, outage: Outage) -> None:
     print(f"{outage.name}, afterwards: {look(campaign, due_at)}; {result}")
     assert result.violations == []
     assert set(result.facts.letters) == set(due_at)
+
+
+@pytest.mark.slow
+def test_the_next_day_is_planned_without_user_service(campaign: Campaign) -> None:
+    replicas = campaign.mesh.replicas["user-service"]
+    server.stop(*replicas)
+    try:
+        tomorrow = campaign.add_people(MEANWHILE, datetime.now(UTC).date() + timedelta(days=1))
+        campaign.post(f"{campaign.mesh.url}/api/v1/jobs/plan:run")
+        ids, at = campaign.plan(MEANWHILE, due_in=3)
+        result = campaign.settle(ids, at, within=60)
+    finally:
+        server.start(*replicas)
+    assert result.violations == []
+    assert set(result.facts.letters) == set(ids)
+    assert {result.facts.plan[each].state for each in tomorrow} == {"SCHEDULED"}

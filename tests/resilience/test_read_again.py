@@ -1,0 +1,74 @@
+"""Records of what is sent come again, as after a lost offset: the ledger knows, whatever Redis says or forgets."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis import Redis as Client
+
+from backing import server
+from resilience.campaign import Campaign, wait_until
+from resilience.due_topic import offer_again, unread
+
+EARLIER, LATER = 60, 60
+
+
+def greet(campaign: Campaign, number: int) -> list[UUID]:
+    ids, at = campaign.plan(number, due_in=3)
+    assert campaign.settle(ids, at, within=60).violations == []
+    return ids
+
+
+def copy_of(client: Any) -> dict[bytes, bytes]:
+    return {key: client.dump(key) for key in client.scan_iter(count=1000)}
+
+
+@contextmanager
+def as_it_was(campaign: Campaign, copy: Mapping[bytes, bytes]) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def emptied(campaign: Campaign, copy: Mapping[bytes, bytes]) -> Iterator[None]:
+    campaign.mesh.redis.flush()
+    yield
+
+
+@contextmanager
+def stale(campaign: Campaign, copy: Mapping[bytes, bytes]) -> Iterator[None]:
+    """As an older copy had it: it knows the earlier greetings only."""
+    campaign.mesh.redis.flush()
+    with Client.from_url(campaign.mesh.redis.address) as client:
+        for key, value in copy.items():
+            client.restore(key, 3_600_000, value)
+    yield
+
+
+@contextmanager
+def away(campaign: Campaign, copy: Mapping[bytes, bytes]) -> Iterator[None]:
+    campaign.mesh.redis.process.stop()
+    try:
+        yield
+    finally:
+        server.start(campaign.mesh.redis)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("memory", [as_it_was, emptied, stale, away])
+def test_what_is_sent_is_not_sent_again(
+    campaign: Campaign, memory: Callable[[Campaign, Mapping[bytes, bytes]], AbstractContextManager[None]]
+) -> None:
+    broker = campaign.mesh.kafka.bootstrap_servers
+    ids = greet(campaign, EARLIER)
+    with Client.from_url(campaign.mesh.redis.address) as client:
+        copy = copy_of(client)
+    ids += greet(campaign, LATER)
+    with memory(campaign, copy):
+        assert offer_again(broker, ids) >= EARLIER + LATER
+        wait_until(lambda: unread(broker) == 0, 90, "all records to be read again")
+    letters = json.loads(campaign.get(f"{campaign.mesh.provider_url}/received"))["received"]
+    assert sum(letter["calls"] for letter in letters) == EARLIER + LATER
