@@ -11,8 +11,6 @@ VENV := .venv/.installed-$(shell cksum < requirements/dev.txt | cut -d ' ' -f 1)
 KAFKA := .cache/kafka/.fetched-$(shell cksum < libs/backing/kafka/jgo.lock.toml | cut -d ' ' -f 1)
 GATEWAY := .build/gateway
 PACKAGES := $(wildcard libs/*/src services/*/src)
-# Where pytest looks: `make test TESTS=services/user-service`.
-TESTS ?= libs services tests loadtest
 UNIT := $(wildcard libs/*/tests/unit services/*/tests/unit tests/contract tests/model tests/demo)
 INTEGRATION := $(wildcard libs/*/tests/integration services/*/tests/integration)
 
@@ -41,14 +39,26 @@ bench: ready ## Measure planning and delivery beside a bare loop (minutes)
 	@$(BIN)/python -m bench
 
 ##@ Check it
-.PHONY: lint test test-unit test-integration test-e2e test-resilience simulate test-gateway
+.PHONY: lint test test-parts test-whole test-unit test-integration test-e2e test-resilience simulate test-gateway
 LINTS := lint-python lint-types lint-imports lint-protos lint-generated lint-go
 .PHONY: $(LINTS)
 lint: $(VENV) ## Style, types, import rules, protos, drift of generated code, Go
 	@$(MAKE) -j2 --keep-going --output-sync=target $(LINTS)
 
-test: ready test-gateway ## All tests, on Postgres, Redis and Kafka of their own
-	@$(BIN)/pytest -q $(wildcard $(TESTS))
+ifdef TESTS
+test: ready ## All tests, on Postgres, Redis and Kafka of their own (TESTS=services/user-service: only those)
+	@$(BIN)/pytest -q $(TESTS)
+else
+test: ready
+	@echo "Running the tests of the parts and those of the whole side by side; each prints when it is done, after some ten minutes."
+	@$(MAKE) -j2 --keep-going --output-sync=target test-parts test-whole test-gateway
+endif
+
+test-parts: ready
+	@$(BIN)/pytest -q libs services loadtest
+
+test-whole: ready
+	@$(BIN)/pytest -q tests
 
 test-unit: $(VENV) ## Tests that need no server
 	@$(BIN)/pytest -q $(UNIT)
@@ -121,7 +131,7 @@ tools-helm: $(VENV) ## Build helm into .build; some minutes, the first time
 	@GOBIN=$(CURDIR)/.build tools/go.sh -C tools/helm install helm.sh/helm/v4/cmd/helm
 
 ##@ Make it
-.PHONY: venv kafka gateway grpcurl protos lock clean ready
+.PHONY: venv kafka gateway grpcurl edge-cases protos lock clean ready
 venv: $(VENV) ## Make .venv from the hash-locked requirements
 
 kafka: $(KAFKA) ## Fetch Kafka's jars
@@ -132,6 +142,9 @@ ready: $(VENV) $(KAFKA) $(GATEWAY)
 
 grpcurl: $(VENV) ## Build grpcurl into .build; a minute, the first time
 	@GOBIN=$(CURDIR)/.build tools/go.sh -C tools install github.com/fullstorydev/grpcurl/cmd/grpcurl
+
+edge-cases: $(VENV) ## Write docs/edge-cases.md from the tests
+	@$(BIN)/python tools/edge_cases.py
 
 protos: $(VENV) ## Generate the code that is made from protos/
 	@tools/generate.sh
