@@ -1,6 +1,7 @@
 """Values as protobuf messages, for the wire and for what is kept as bytes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -10,6 +11,7 @@ from heyday.notifier.v1.message_outcome_pb2 import MessageOutcome
 from notifier_service.domain import Attempt, DeadLetter, Entry, Outcome, State
 
 
+@lru_cache(maxsize=2048)  # The same goes to Kafka and, a moment later, to Redis.
 def outcome_bytes(outcome: Outcome) -> bytes:
     return MessageOutcome(
         id=outcome.id,

@@ -36,7 +36,7 @@ class DueDesk:
             by_id.setdefault(due.id, []).append((received, due))
         dues = []
         for same in by_id.values():
-            due = max((due for _, due in same), key=lambda due: due.revision)
+            due = same[0][1] if len(same) == 1 else max((due for _, due in same), key=lambda due: due.revision)
             self._records[due] = [received for received, _ in same]
             dues.append(due)
         metrics.RECORDS.inc(len(batch))
