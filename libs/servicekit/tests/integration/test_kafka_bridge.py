@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from backing.kafka import Kafka
 from backing.pytest_plugin import CreateTopic
 from backing.server import start
-from servicekit.kafka import KafkaConsumer, KafkaProducer, KafkaUnavailable, OffsetTracker, Partition, Record, RecordRefused
+from servicekit.kafka import KafkaConsumer, KafkaProducer, KafkaUnavailable, OffsetTracker, Partition, Received, Record, RecordRefused
 from servicekit.settings import KafkaSettings
 from servicekit.testing import wait_until
 
@@ -167,3 +168,33 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_time_and_no_record(
     await wait_until(lambda: len(read) == 101, timeout_seconds=60, what="all records")
     await consumer.stop()
     await consuming
+
+
+async def test_a_topic_that_is_made_again_is_read_again(
+    kafka_settings: KafkaSettings, kafka_server: Kafka, kafka_topic: CreateTopic, producer: KafkaProducer
+) -> None:
+    topic = kafka_topic("remade", partitions=4)
+    read: list[Received] = []
+
+    async def work() -> None:
+        async for batch in consumer.batches():
+            read.extend(batch)
+
+    consumer = KafkaConsumer(kafka_settings, group=topic, topics=[topic])
+    await consumer.start()
+    working = asyncio.create_task(work())
+    await producer.produce(_records(topic, 40))
+    await wait_until(lambda: len(read) == 40, timeout_seconds=30, what="the first topic's records")
+    await asyncio.to_thread(kafka_server.delete_topics, [topic])
+    await asyncio.sleep(2)
+    await asyncio.to_thread(kafka_server.create_topics, [topic], partitions=4)
+    await wait_until(lambda: leads(kafka_server, topic), timeout_seconds=30, interval_seconds=0.2, what="leaders")
+    await producer.produce(_records(topic, 40))
+    await wait_until(lambda: len(read) == 80, timeout_seconds=60, what="the second topic's records")
+    await consumer.stop()
+    await working
+
+
+def leads(kafka: Kafka, topic: str) -> bool:
+    found = AdminClient({"bootstrap.servers": kafka.bootstrap_servers}).list_topics(timeout=10).topics.get(topic)
+    return found is not None and all(partition.leader >= 0 for partition in found.partitions.values()) and len(found.partitions) == 4

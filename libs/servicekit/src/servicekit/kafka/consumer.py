@@ -12,6 +12,7 @@ from servicekit.kafka.consumer_thread import ConsumerThread, Subscription
 from servicekit.kafka.ports import KafkaUnavailable, Revoked, StoredOffsets, Watermarks
 from servicekit.kafka.queries import committed_offsets, watermark_offsets
 from servicekit.kafka.records import Partition, Received
+from servicekit.kafka.topic_watch import TopicWatch
 from servicekit.loops import Backoff
 from servicekit.settings import KafkaSettings
 
@@ -48,6 +49,7 @@ class KafkaConsumer:
         self._stored_offsets = stored_offsets
         self._revoked = revoked
         self._thread: ConsumerThread | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._waiting: deque[list[Received]] = deque()
         self._arrived = asyncio.Event()
         self._assigned: frozenset[Partition] = frozenset()
@@ -58,6 +60,7 @@ class KafkaConsumer:
     async def start(self) -> None:
         self._thread = ConsumerThread(self._settings, self._subscription, self, asyncio.get_running_loop())
         self._thread.start()
+        self._watch = asyncio.create_task(TopicWatch(self._settings, self._subscription.topics, self._thread.rejoin_soon).run())
 
     async def wait(self) -> None:
         await self._ended.wait()
@@ -65,6 +68,8 @@ class KafkaConsumer:
             raise self._failure
 
     async def stop(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         if self._thread is not None:
             self._thread.end_soon()
             await self._ended.wait()

@@ -64,6 +64,7 @@ class ConsumerThread(threading.Thread):
         self._loop = loop
         self._commands: SimpleQueue[Callable[[Consumer], None]] = SimpleQueue()
         self._ending = threading.Event()
+        self._rejoining = threading.Event()
         self._assigned: dict[Partition, Partition] = {}
         self._held: set[Partition] = set()
         self._staged: dict[Partition, int] = {}
@@ -77,6 +78,10 @@ class ConsumerThread(threading.Thread):
 
     def end_soon(self) -> None:
         self._ending.set()
+
+    def rejoin_soon(self) -> None:
+        """Leave the group and join it with a client that knows nothing of the topics as they were."""
+        self._rejoining.set()
 
     def submit(self, operation: Callable[[Consumer], T], answer: "asyncio.Future[T]") -> None:
         """Run `operation` in this thread and settle `answer` on the event loop."""
@@ -124,10 +129,15 @@ class ConsumerThread(threading.Thread):
             consumer.resume(list(map(topic_partition, ours)))
 
     def _consume_until_ended(self) -> None:
+        while not self._ending.is_set():
+            self._rejoining.clear()
+            self._consume_as_a_member()
+
+    def _consume_as_a_member(self) -> None:
         consumer = Consumer(self._config())
         try:
             consumer.subscribe(list(self._subscription.topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
-            while not self._ending.is_set():
+            while not self._ending.is_set() and not self._rejoining.is_set():
                 self._run_commands(consumer)
                 self._store_staged(consumer)
                 self._throttle(consumer)
