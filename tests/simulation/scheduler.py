@@ -37,7 +37,7 @@ LEASE = timedelta(seconds=60)
 BATCH = 50
 #: *recover* by its schedule while something waits for it; else it would find nothing, and is skipped but for these.
 RECOVER_AT_LEAST_EVERY = timedelta(hours=12)
-LOOK_FOR_MISSED_EVERY = timedelta(hours=1)
+LOOK_FOR_MISSED_EVERY = timedelta(hours=12)
 
 
 @dataclass
@@ -99,7 +99,7 @@ def _recoverer(plan: Plan, emitter: Emitter, planner: Planner) -> Recoverer:
     looked_at = datetime.min.replace(tzinfo=UTC)
 
     async def plan_missed() -> int:
-        # The dearest step of a run, for it looks at every zone: what *plan* or a change has missed can wait for an hour.
+        # The dearest step of a run, for it looks at every zone: what *plan* or a change has missed can wait for the next half-day.
         nonlocal looked_at
         if plan.now() - looked_at < LOOK_FOR_MISSED_EVERY:
             return 0

@@ -26,6 +26,9 @@ from scheduler_service.ports import BasisUnit
 
 T = TypeVar("T")
 
+#: Below every user's id.
+_NOBODY = UUID(int=0)
+
 
 class MemoryPlanStore(MemoryStore):
     """The PlanStore port, and its unit of a new basis."""
@@ -88,7 +91,7 @@ class MemoryPlanStore(MemoryStore):
         found = []
         for instant in instants:
             users = sorted(slot.user_id for slot in self._slots_on(rules, instant))
-            above = UUID(int=0)
+            above = _NOBODY
             for start in range(0, len(users), slots):
                 piece = users[start : start + slots]
                 found.append(Slice(instant, above, piece[-1], len(piece)))
