@@ -1,4 +1,4 @@
-"""What a burst and calls cost each part: the figures of docs/capacity.md. Prints tables; other work on the machine shows in seconds only."""
+"""What a burst and calls cost each part: the figures of docs/capacity.md. Prints tables; other work shows in the seconds only."""
 
 import re
 import time
