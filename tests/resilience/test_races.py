@@ -1,0 +1,114 @@
+"""People change while their greeting is under way; many schedulers and notifiers work at once. Nobody is greeted twice."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
+from uuid import uuid4
+
+import pytest
+
+from e2e.sky import Sky
+from resilience.campaign import Campaign, taken, wait_until
+
+CROWD, GREETINGS = 8, 400
+EACH = 3
+Change = Callable[[Campaign, str], None]
+
+
+def users_url(campaign: Campaign, user_id: str = "") -> str:
+    return f"{campaign.mesh.url}/api/v1/users{user_id and '/'}{user_id}"
+
+
+def late_for_their_greeting(campaign: Campaign) -> str:
+    """Create somebody whose time is just past, and who is therefore greeted at once; return their id."""
+    _, place = Sky({"birthday": time(9)}).both_on_one_date("birthday")
+    person = {
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+        "email": f"{uuid4()}@example.org",
+        "timezone": place.timezone,
+        "birthday": f"1990-{place.today:%m-%d}",
+    }
+    return str(campaign.post(users_url(campaign), person)["id"])
+
+
+def address(campaign: Campaign, user: str) -> None:
+    campaign.post(users_url(campaign, user), {"email": f"{uuid4()}@example.org"}, "PATCH")
+
+
+def removal(campaign: Campaign, user: str) -> None:
+    campaign.post(users_url(campaign, user), None, "DELETE")
+
+
+def zone(campaign: Campaign, user: str) -> None:
+    ahead, _ = Sky({"birthday": time(9)}).both_on_one_date("birthday")
+    campaign.post(users_url(campaign, user), {"timezone": ahead.timezone}, "PATCH")
+
+
+#: How it may end, by who was faster; who is removed before the scheduler has heard of them has no message at all.
+ENDS: dict[Change, set[str | None]] = {address: {"SENT"}, removal: {"SENT", "CANCELLED", None}, zone: {"SENT", "SCHEDULED"}}
+
+
+@contextmanager
+def held_up(campaign: Campaign, service: str, seam: str) -> Iterator[None]:
+    """All replicas of the service rest for a while whenever they come to the seam."""
+    for replica in campaign.mesh.replicas[service]:
+        replica.process.log.unlink(missing_ok=True)
+    with campaign.changed(service, lambda _: {"FAILPOINTS": json.dumps({seam: "sleep:2"})}):
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("service", "seam"),
+    [
+        ("scheduler-service", "scheduler.emit.after_claim"),
+        ("scheduler-service", "scheduler.emit.after_produce"),
+        ("dispatcher-service", "dispatcher.before_send"),
+        ("scheduler-service", "scheduler.outcome.before_apply"),
+    ],
+)
+def test_a_change_meets_the_greeting_on_its_way(campaign: Campaign, service: str, seam: str) -> None:
+    with held_up(campaign, service, seam):
+        changes: dict[str, Change] = {late_for_their_greeting(campaign): change for change in (address, removal, zone) for _ in range(EACH)}
+        wait_until(lambda: any(taken(replica, seam) for replica in campaign.mesh.replicas[service]), 60, f"{seam} was never reached")
+        for user, change in changes.items():
+            change(campaign, user)
+    staying = {user for user, change in changes.items() if change is not removal}
+    wait_until(lambda: staying <= plan_of(campaign, changes).keys(), 60, "everybody who stays to have a plan")
+    result = campaign.settle([], datetime.now(UTC), within=150)
+    plan = plan_of(campaign, changes)
+    print(seam, Counter((change.__name__, plan.get(user)) for user, change in changes.items()), result)
+    moved = {str(message.id) for message in result.facts.plan.values() if changes.get(str(message.user_id)) is zone}
+    # A move that came after the claim came too late: the plan has the new instant, and what was sent at the old one.
+    assert [broken for broken in result.violations if not (broken.endswith("early") and broken[:36] in moved)] == []
+    for user, change in changes.items():
+        assert plan.get(user) in ENDS[change]
+
+
+def plan_of(campaign: Campaign, users: Collection[str]) -> dict[str, str]:
+    """The state of each person's only message."""
+    messages = campaign.settle([], datetime.now(UTC), within=0).facts.plan.values()
+    return {str(message.user_id): message.state for message in messages if str(message.user_id) in users}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_eight_schedulers_and_eight_notifiers_send_once(campaign: Campaign) -> None:
+    services = ("scheduler-service", "notifier-service")
+    before = {service: len(campaign.mesh.replicas[service]) for service in services}
+    try:
+        for service in services:
+            campaign.mesh.scale(service, CROWD)
+        ids, at = campaign.plan(GREETINGS, due_in=10)
+        result = campaign.settle(ids, at, within=200)
+    finally:
+        for service, number in before.items():
+            campaign.mesh.scale(service, number)
+    print(result)
+    assert result.violations == []
+    assert len(result.facts.letters) == GREETINGS
+    assert result.repeats == 0
