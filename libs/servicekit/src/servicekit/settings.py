@@ -44,10 +44,14 @@ class Environment(StrEnum):
         return self in (Environment.DEVELOPMENT, Environment.TEST)
 
 
-class ServiceSettings(BaseSettings):
-    """What every service can be told."""
+class _Settings(BaseSettings):
+    """What all settings below share: the last base of a class decides, so no mixin may differ."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+
+class ServiceSettings(_Settings):
+    """What every service can be told."""
 
     environment: Environment = Field(default=Environment.PRODUCTION, description="What this process is part of.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least severe events that are logged.")
@@ -116,7 +120,7 @@ class ServiceSettings(BaseSettings):
         return self.environment.allows_rehearsal if self.grpc_reflection is None else self.grpc_reflection
 
 
-class PostgresSettings(BaseSettings):
+class PostgresSettings(_Settings):
     """Mix in where a service has a database."""
 
     database_url: SecretStr = Field(
@@ -134,7 +138,7 @@ class PostgresSettings(BaseSettings):
     database_slow_statement_milliseconds: float = Field(default=200, gt=0, description="Slower statements are logged and counted.")
 
 
-class KafkaSettings(BaseSettings):
+class KafkaSettings(_Settings):
     """Mix in where a service produces or consumes."""
 
     kafka_bootstrap_servers: str = Field(description="Brokers, as HOST:PORT,HOST:PORT.")
@@ -173,7 +177,7 @@ class KafkaSettings(BaseSettings):
         return self
 
 
-class RedisSettings(BaseSettings):
+class RedisSettings(_Settings):
     """Mix in where a service takes hints from Redis."""
 
     redis_url: SecretStr = Field(description="Redis or Valkey, as `redis://HOST:PORT/0`, `rediss://` with TLS.")

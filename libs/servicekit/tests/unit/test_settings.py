@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field
+from pydantic import Field, create_model
+from pydantic_settings import BaseSettings
 
 from servicekit.settings import BadSettings, KafkaSettings, PostgresSettings, RedisSettings, ServiceSettings, load, parse
 from servicekit.settings_table import assert_readme_matches, settings_table
@@ -27,6 +28,12 @@ def test_values_come_from_upper_case_names_and_maps_from_json() -> None:
 
 def test_an_empty_value_is_the_default() -> None:
     assert parse(Settings, {**ADDRESSES, "LOG_LEVEL": ""}).log_level == "info"
+
+
+@pytest.mark.parametrize("mixin", [PostgresSettings, KafkaSettings, RedisSettings])
+def test_a_mixin_that_comes_last_changes_nothing(mixin: type[BaseSettings]) -> None:
+    mixed = create_model("Mixed", __base__=(ServiceSettings, mixin))
+    assert mixed.model_config == ServiceSettings.model_config
 
 
 def test_every_mistake_is_listed_at_once_as_a_sentence() -> None:
