@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from http import HTTPStatus
 from itertools import product
 from pathlib import Path
+from urllib.error import HTTPError
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -135,7 +137,7 @@ class Aftermath:
 def live_through(mesh: Mesh, people: list[Person], began: datetime, belated: timedelta, away: Callable[[Mesh], None]) -> Aftermath:
     campaign = Campaign(mesh, "downtime")
     add(mesh, [person for person in people if person.is_planned])
-    campaign.post(f"{mesh.url}/api/v1/jobs/plan:run")
+    wait_until(lambda: plans(campaign), 60, "a run of plan of our own")
     before = {p.message for p in people if p.is_planned and p.due_at <= began - DOWNTIME < p.late_until_at + belated}
     wait_until(lambda: before <= letters(campaign).keys(), 120, "what was due before the downtime")
     add(mesh, [person for person in people if not person.is_planned])
@@ -146,6 +148,17 @@ def live_through(mesh: Mesh, people: list[Person], began: datetime, belated: tim
     print(campaign.settle([], datetime.now(UTC), within=120))
     assert datetime.now(UTC) < began + UNDECIDED, "this machine is too slow for what was expected"
     return Aftermath(owed, read(mesh, campaign.get(f"{mesh.provider_url}/received")), letters(campaign))
+
+
+def plans(campaign: Campaign) -> bool:
+    """Run *plan*; False if it was running, and may have begun before everybody was there."""
+    try:
+        campaign.post(f"{campaign.mesh.url}/api/v1/jobs/plan:run")
+    except HTTPError as refused:
+        if refused.code != HTTPStatus.CONFLICT:
+            raise
+        return False
+    return True
 
 
 def letters(campaign: Campaign) -> dict[UUID, str]:
