@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/resolver/dns"
 
 	"heyday/gateway/internal/rest"
 )
@@ -27,16 +27,11 @@ const maxAnswerBytes = 16 << 20 // a page of 1,000 users at their longest stays 
 // reconnect is quicker than gRPC's own, which after an outage may wait for two minutes.
 var reconnect = backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second}
 
-// A rollout may replace all replicas of a service within gRPC's own 30 s: every address it knows would then be a dead one.
-func init() {
-	dns.SetMinResolutionInterval(time.Second)
-}
-
 // dial prepares a connection; it is made when the first call needs it.
 func dial(name, target string, routes rest.Routes, interceptors ...grpc.UnaryClientInterceptor) (*backend, error) {
 	conn, err := grpc.NewClient(target,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithResolvers(addresses{}),
+		grpc.WithResolvers(addresses{}, names{net.DefaultResolver.LookupHost, lookUpEvery}),
 		grpc.WithDefaultServiceConfig(serviceConfig(routes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 2 * time.Second}),
