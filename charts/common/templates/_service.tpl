@@ -12,6 +12,9 @@ spec:
   {{- if eq $common.port.name "grpc" }}
   clusterIP: None
   {{- end }}
+  {{- if $common.publishNotReadyAddresses }}
+  publishNotReadyAddresses: true
+  {{- end }}
   selector: {{- include "common.selectorLabels" . | nindent 4 }}
   ports:
     - name: {{ $common.port.name }}
