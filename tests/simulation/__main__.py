@@ -61,10 +61,14 @@ def _watched(setup: Setup) -> tuple[World, Verdict]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("Simulating", total=setup.days)
+        months: set[str] = set()
 
         def progress(world: World) -> None:
-            passed = (world.clock.now() - setup.begins_at).days
-            bar.update(task, completed=min(passed, setup.days), description=f"{world.clock.now():%Y-%m-%d} {world.chance.steps:,} steps")
+            now, steps = world.clock.now(), f"{world.chance.steps:,} steps"
+            bar.update(task, completed=min((now - setup.begins_at).days, setup.days), description=f"{now:%Y-%m-%d} {steps}")
+            if bar.disable and f"{now:%Y-%m}" not in months:
+                months.add(f"{now:%Y-%m}")
+                console.print(f"{now:%Y-%m-%d}: {steps}")
 
         return simulate(setup, progress)
 
@@ -76,9 +80,8 @@ def _report(world: World, verdict: Verdict, seconds: float) -> None:
     console.print(
         f"Seed {setup.seed}: {setup.days} days from {setup.begins_at:%Y-%m-%d}, {setup.people} people in {zones} zones, {changes} changes."
     )
-    console.print(
-        f"{chance.steps:,} steps in {seconds:.1f} s of one core, {chance.steps / seconds:,.0f} a second; {sum(chance.faults.values()):,} faults."
-    )
+    faults = sum(chance.faults.values())
+    console.print(f"{chance.steps:,} steps in {seconds:.1f} s of one core, {chance.steps / seconds:,.0f} a second; {faults:,} faults.")
     for name, count in sorted(_grouped(chance.faults).items(), key=lambda item: -item[1]):
         console.print(f"  {count:6,} {name}")
     console.print(f"Messages: {', '.join(f'{count:,} {state}' for state, count in verdict.states.most_common())}.")
