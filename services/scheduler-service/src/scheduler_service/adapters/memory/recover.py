@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from scheduler_service.adapters.memory.emission import waiting
+from scheduler_service.adapters.memory.emit import waiting
 from scheduler_service.adapters.memory.tables import MemoryStore, Tables
 from scheduler_service.domain import Question, Reason, Transition, after
 

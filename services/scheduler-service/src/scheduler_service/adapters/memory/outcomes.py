@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from scheduler_service.adapters.memory.emission import microseconds, waiting
+from scheduler_service.adapters.memory.emit import microseconds, waiting
 from scheduler_service.adapters.memory.tables import MemoryStore, Tables
 from scheduler_service.domain import Message, Reason, State, Transition, after
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
