@@ -96,7 +96,7 @@ def run_loop(stage: Stage, messages: int) -> LoopRun:
 def run_path(stage: Stage, messages: int, *, within_seconds: float) -> PathRun:
     """Raises AssertionError if it takes longer."""
     stage.clear()
-    load_seconds = 3 + messages / 10_000
+    load_seconds = 5 + messages / 2_500  # on a machine that does other things as well
     due_at = datetime.now(UTC) + timedelta(seconds=load_seconds + _LEAD_SECONDS)
     with stage.scheduler() as connection:
         ids = crowd.invite(connection, messages, due_at)

@@ -1,5 +1,6 @@
 """What a stretch of time cost: CPU by process, SQL by statement, calls by method."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -105,9 +106,8 @@ def _cpu_seconds(process: Process) -> float:
 
 def _seconds_of(process: psutil.Process) -> float:
     with suppress(psutil.Error):
-        times = process.cpu_times()
-        seconds: float = times.user + times.system
-        return seconds
+        times: Any = process.cpu_times()
+        return float(times.user + times.system)
     return 0.0
 
 
@@ -119,8 +119,9 @@ def _ended_children(process: psutil.Process) -> float:
 def _started_calls(metrics_address: str) -> int:
     with urlopen(f"http://{metrics_address}/metrics", timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())
-        return round(sum(_samples(family.samples) for family in families if family.name == "grpc_server_started"))
+        total = sum(_samples(family.samples) for family in families if family.name == "grpc_server_started")
+        return round(total)
 
 
 def _samples(samples: Iterable[Any]) -> float:
-    return sum(each.value for each in samples if each.name.endswith("_total") and each.labels["grpc_service"].startswith("heyday."))
+    return math.fsum(each.value for each in samples if each.name.endswith("_total") and each.labels["grpc_service"].startswith("heyday."))

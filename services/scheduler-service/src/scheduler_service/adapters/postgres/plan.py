@@ -26,7 +26,8 @@ ORDER BY c.ord, c.number
 """
 
 # The id is the one of occasions.identity: a test compares the two. Slots that have their message are not locked: planning again only reads.
-# They are looked up one by one: as a join the planner, which knows nothing of a fresh month, would compare each with each.
+# They are looked up one by one: as a join the planner, which knows nothing of a fresh month, would compare each with each. The user is
+# named so that either index leads to one row: by the date alone, the one by user was skipped through from end to end for each slot.
 # A slot is locked in the inner SELECT; if an edit changed it meanwhile, Postgres checks the conditions on it once more.
 _PLAN = """
 INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
@@ -55,7 +56,7 @@ FROM (
       AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
            OR (o.slot_year < extract(year FROM i.local_date)
                AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
-      AND (SELECT m.id FROM messages m WHERE m.id = x.id AND m.local_date = i.local_date LIMIT 1) IS NULL
+      AND (SELECT m.id FROM messages m WHERE m.id = x.id AND m.user_id = o.user_id AND m.local_date = i.local_date LIMIT 1) IS NULL
     ORDER BY o.user_id
     FOR SHARE OF o
 ) p
