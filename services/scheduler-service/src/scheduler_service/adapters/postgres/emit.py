@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from scheduler_service.adapters.postgres.plans import find_by_ids, read_in_order
+from scheduler_service.adapters.postgres.ways import BY_IDS, EARLIEST_FIRST
 from scheduler_service.ports_delivery import Addressee, Claimed, DueMessage, Queued
 from servicekit.postgres import IntArray, TextArray, UuidArray, binary_cursor, raw, transaction
 
@@ -96,7 +96,7 @@ class PostgresEmission:
         self._days_back = days_back
 
     async def claim_due(self, limit: int) -> Claimed:
-        await read_in_order(self._connection)
+        await self._connection.execute(EARLIEST_FIRST)
         cursor = binary_cursor(self._connection)
         await cursor.execute(_CLAIM, {"offset": self._offset, "limit": limit, "days_back": self._days_back})
         return _claimed(await cursor.fetchall())
@@ -113,7 +113,7 @@ class PostgresEmission:
         users = UuidArray([message.user_id for message in due])
         kinds = TextArray([message.kind for message in due])
         variants = TextArray([variant for _, variant in messages])
-        await find_by_ids(self._connection)
+        await self._connection.execute(BY_IDS)
         cursor = binary_cursor(self._connection)
         await cursor.execute(_TAKE_SLOTS, [users, kinds, ids, IntArray([day.year for day in days]), users])
         await cursor.execute(_MARK, [ids, variants, self._offset, ids, min(days), max(days)])

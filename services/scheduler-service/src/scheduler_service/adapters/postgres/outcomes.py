@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from scheduler_service.adapters.postgres.emit import local_date
-from scheduler_service.adapters.postgres.plans import find_by_ids
+from scheduler_service.adapters.postgres.ways import BY_IDS
 from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
 from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
@@ -28,7 +28,7 @@ from servicekit.postgres import (
 
 T = TypeVar("T")
 
-# Each statement names its rows by an array of ids, as `find_by_ids` demands. `state ||`: not by the index of all that is queued.
+# Each statement names its rows by an array of ids, as BY_IDS demands. `state ||`: not by the index of all that is queued.
 # Nobody is asking and the revision is the one on its way: the slot is this message's already, and the year has no other plan.
 _CONFIRM = """
 UPDATE messages m
@@ -101,7 +101,8 @@ class PostgresSettlements:
 
     async def settle(self, work: Callable[[SettlementPlan], Awaitable[T]]) -> T:
         async def in_transaction(connection: SqlConnection) -> T:
-            await find_by_ids(driver := await raw(connection))
+            driver = await raw(connection)
+            await driver.execute(BY_IDS)
             return await work(PostgresSettlement(driver, self._offset, self._gap))
 
         return await retrying(self._engine, in_transaction)

@@ -17,3 +17,19 @@ BY_HASH = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_
 # In the order of the index, a page at a time: the estimate of a date multiplies the shares of two conditions that are one, and would sort
 # a whole day's messages for a page.
 IN_ORDER = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+
+# For a burst, whose statistics are of a quiet time: by them nothing waits and nothing is queued, so that to read and sort all of it looks
+# cheap, and that would be paid again for each batch. Planned once: planning for all months costs more than reading.
+EARLIEST_FIRST = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+"""
+
+# For a burst too: rows are found by `= ANY(array)` alone and meet the new values in a hash. A statement that joins without such a condition
+# must not follow.
+BY_IDS = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+       set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true),
+       set_config('enable_mergejoin', 'off', true)
+"""
