@@ -10,8 +10,8 @@ from resilience.sowing import around, clock_of_a_pod, in_sql, planted
 
 _COURIER: Final = "services/dispatcher-service/tests/unit/test_courier.py::"
 _TEMPLATES: Final = "services/dispatcher-service/tests/unit/test_templates.py::"
-_EMIT: Final = "services/scheduler-service/tests/integration/test_delivery.py::TestEmit::"
-_RECOVER: Final = "services/scheduler-service/tests/integration/test_delivery.py::TestRecover::"
+_EMIT: Final = "services/scheduler-service/tests/integration/test_emission_contract.py::"
+_RECOVER: Final = "services/scheduler-service/tests/integration/test_recovery_contract.py::"
 _OUTCOMES: Final = "services/scheduler-service/tests/unit/test_outcomes.py::"
 _REPLANNING: Final = "services/scheduler-service/tests/unit/test_replanning.py::"
 _INSTANTS: Final = "libs/occasions/tests/unit/test_send_instants.py::"
@@ -34,14 +34,14 @@ def _new_key_each_dispatch() -> None:
     around(TemplateComposer, "compose", lambda original, self, due: replace(original(self, due), key=str(uuid4())))
 
 
-@planted("the scheduler's own clock", _EMIT, "test_never_early_not_by_a_second")
+@planted("the scheduler's own clock", _EMIT, "test_never_early_not_by_a_second[postgres]")
 def _scheduler_clock() -> None:
     from scheduler_service.adapters.postgres import emit
 
     in_sql(emit, "_CLAIM", "clock_timestamp()", clock_of_a_pod())
 
 
-@planted("without mark-last", _EMIT, "test_mark_last_what_kafka_does_not_acknowledge_stays_scheduled_and_goes_out_later")
+@planted("without mark-last", _EMIT, "test_mark_last_what_kafka_does_not_acknowledge_stays_scheduled_and_goes_out_later[postgres]")
 def _no_mark_last() -> None:
     from scheduler_service.emission import Emitter
 
@@ -59,21 +59,21 @@ def _no_mark_last() -> None:
     around(Emitter, "_emit_batch", marking_first)
 
 
-@planted("without slot", _EMIT, "test_slot_a_year_held_by_another_message_lets_none_through")
+@planted("without slot", _EMIT, "test_slot_a_year_held_by_another_message_lets_none_through[postgres]")
 def _no_slot() -> None:
     from scheduler_service.adapters.postgres import emit
 
     in_sql(emit, "_CLAIM", "o.slot_year IS NULL OR", "true OR")
 
 
-@planted("without open-holds", _EMIT, "test_open_holds_an_open_question_about_another_date_stops_emission")
+@planted("without open-holds", _EMIT, "test_open_holds_an_open_question_about_another_date_stops_emission[postgres]")
 def _no_open_holds() -> None:
     from scheduler_service.adapters.postgres import emit
 
     in_sql(emit, "_CLAIM", "q.asked_revision > 0", "false")
 
 
-@planted("without recover", _RECOVER, "test_a_message_without_an_outcome_is_emitted_again_under_its_revision")
+@planted("without recover", _RECOVER, "test_a_message_without_an_outcome_is_emitted_again_under_its_revision[memory]")
 def _no_recover() -> None:
     from scheduler_service.emission import Emitter
 
