@@ -30,6 +30,7 @@ console = Console()
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _RESULT.unlink(missing_ok=True)  # A run that is broken off leaves no figures of an earlier one.
     try:
         with lock.holding(_LOCK), _fresh_mesh() as (mesh, times):
             verdict = _play(mesh, times)
@@ -77,6 +78,7 @@ def _play(mesh: Mesh, times: Times) -> Verdict:
     verdict.provider_calls, verdict.provider_failures = stats["calls"], stats["failures"]
     console.print(board.ahead_table((each for each in greetings if each.due_at > last.taken_at and not each.is_withdrawn), last.messages))
     console.print(board.retries(letters), soft_wrap=True)
+    console.print(board.leap_days(people, last.taken_at.date()), soft_wrap=True)
     return verdict
 
 

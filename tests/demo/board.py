@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +12,8 @@ from rich.table import Table
 
 from demo.play import Message, Snapshot
 from demo.reckoning import Greeting
-from demo.scenario import Times
+from demo.scenario import Person, Times
+from occasions.civil import CivilDate, LeapDayRule, observed_on
 
 COLUMNS = ("planned", "queued", "sending", "sent", "retrying", "cancelled")
 _COLUMN_OF = {
@@ -92,6 +93,18 @@ def _as_lines(console: Console, times: Times) -> Show:
             console.print(f"{_countdown(snapshot, times)} {', '.join(f'{sums[column]} {column}' for column in COLUMNS)}", soft_wrap=True)
 
     return show
+
+
+def leap_days(people: Iterable[Person], today: date) -> str:
+    """When those born on 29 February are greeted next, by the rule that each has chosen."""
+    rules = sorted({person.leap_day_rule for person in people if person.birthday.endswith("-02-29")})
+    return "\n".join(f"Born on 29 February with {rule}: next greeted on {_next_leap_day(LeapDayRule(rule), today)}." for rule in rules)
+
+
+def _next_leap_day(rule: LeapDayRule, today: date) -> date:
+    born = CivilDate(None, 2, 29)
+    days = (observed_on(born, year, rule) for year in range(today.year, today.year + 10))
+    return next(day for day in days if day is not None and day > today)
 
 
 def _countdown(snapshot: Snapshot, times: Times) -> str:

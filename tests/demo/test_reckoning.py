@@ -1,8 +1,9 @@
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
+from demo.board import leap_days
 from demo.reckoning import Greeting, Verdict, greetings_of, judge
 from demo.scenario import Edit, Person, Times, cast, choose_times, local_time
 
@@ -97,3 +98,12 @@ def test_there_is_a_cast_for_every_hour_of_a_day(day: datetime, hour: int) -> No
     assert any(greeting.due_at > times.anniversary_at for greeting in greetings)
     assert all(7 <= local_time(greeting.person.final_timezone, greeting.due_at).hour < 22 for greeting in due)
     assert {person.edit for person in people} == set(Edit)
+
+
+def test_the_board_tells_when_each_leap_day_rule_greets_next() -> None:
+    people = [Person("Europe/Oslo", "2000-02-29", "", rule) for rule in ("FEB_28", "MAR_1", "LEAP_YEARS_ONLY")]
+    assert leap_days(people, date(2026, 11, 25)).splitlines() == [
+        "Born on 29 February with FEB_28: next greeted on 2027-02-28.",
+        "Born on 29 February with LEAP_YEARS_ONLY: next greeted on 2028-02-29.",
+        "Born on 29 February with MAR_1: next greeted on 2027-03-01.",
+    ]

@@ -31,7 +31,7 @@ def status() -> None:
 
 def logs(name: str = "") -> None:
     """Follows the logs until interrupted."""
-    files = sorted(str(file) for file in (supervisor.RUN / "logs").glob(f"{name or '*'}*.log"))
+    files = sorted(str(file) for file in (supervisor.RUN / "logs").glob(f"{name}*.log"))
     if not files:
         sys.exit(f"No logs of {name or 'anything'} in {supervisor.RUN / 'logs'}.")
     os.execvp("tail", ["tail", "-n", "20", "-F", *files])
@@ -63,5 +63,7 @@ if __name__ == "__main__":
                 _COMMANDS[command](*arguments)
             except (NotRunning, lock.Held) as error:
                 sys.exit(str(error))
+            except KeyboardInterrupt:
+                sys.exit(130)
         case _:
             sys.exit(__doc__)

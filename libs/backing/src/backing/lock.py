@@ -1,6 +1,7 @@
 """A lock of one directory that ends with its holder, however that ends."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,17 +15,28 @@ class Held(RuntimeError):
 def holding(path: Path) -> Iterator[None]:
     """Holds the lock; raises Held at once if another process does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Held(f"Another process holds {path}.") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 
+def holder(path: Path) -> int | None:
+    """The process that holds the lock; None if none does."""
+    return int(path.read_text() or 0) or None if is_held(path) else None
+
+
 def is_held(path: Path) -> bool:
-    try:
-        with holding(path):
-            return False
-    except Held:
-        return True
+    if not path.exists():
+        return False
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -52,6 +52,8 @@ def supervise() -> None:
 
 def launch() -> Description:
     """Starts a supervisor in the background and returns once everything answers; shows its progress. Exits if it fails."""
+    if lock.is_held(_LOCK):
+        raise lock.Held("A mesh is being started or stopped just now: see `make status`.")
     _LOG.parent.mkdir(parents=True, exist_ok=True)
     _DESCRIPTION.unlink(missing_ok=True)  # Left by a supervisor that was killed.
     with _LOG.open("w+") as log:
@@ -74,8 +76,8 @@ def running() -> Description:
 
 def end() -> None:
     """Stops what runs, and returns when it is gone; nothing happens if nothing runs."""
-    with suppress(NotRunning):
-        os.kill(running().supervisor_pid, signal.SIGTERM)
+    if (supervisor := lock.holder(_LOCK)) is not None:  # Also one that is still starting, and has described nothing yet.
+        os.kill(supervisor, signal.SIGTERM)
         while lock.is_held(_LOCK):
             time.sleep(0.1)
 

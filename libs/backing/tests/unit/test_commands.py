@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from backing import __main__ as commands
+from backing import lock, supervisor
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("", ["kafka.log", "scheduler-service-1.log"]), ("scheduler-service", ["scheduler-service-1.log"])]
+)
+def test_logs_follows_all_files_or_those_of_one_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, shown: list[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    for file in ("kafka.log", "scheduler-service-1.log"):
+        (tmp_path / "logs" / file).touch()
+    followed: list[str] = []
+    monkeypatch.setattr(supervisor, "RUN", tmp_path)
+    monkeypatch.setattr("os.execvp", lambda _, arguments: followed.extend(arguments))
+    commands.logs(name)
+    assert [Path(path).name for path in followed if path.endswith(".log")] == shown
+
+
+def test_a_lock_tells_its_holder_and_is_free_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.lock"
+    assert lock.holder(path) is None
+    with lock.holding(path):
+        assert lock.holder(path) is not None
+        with pytest.raises(lock.Held), lock.holding(path):
+            pass
+    assert not lock.is_held(path)
+    assert lock.holder(path) is None
