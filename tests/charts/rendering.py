@@ -42,7 +42,7 @@ def render(environment: str, *changes: str) -> Sequence[Object]:
     """The objects of the umbrella in an environment, with `changes` such as "gateway.ingress.enabled=true" on top."""
     chosen = [argument for change in changes for argument in ("--set-json", change)]
     text = run_helm("template", RELEASE, str(UMBRELLA), "--namespace", RELEASE, "-f", str(values_of(environment)), *chosen)
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
 
 
 def name_of(each: Object) -> str:
