@@ -29,7 +29,6 @@ class Verdict:
     violations: list[str] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
     owed: int = 0
-    expired: int = 0
 
 
 def judge(world: World, trouble_ended_at: datetime) -> Verdict:
@@ -40,7 +39,7 @@ def judge(world: World, trouble_ended_at: datetime) -> Verdict:
     verdict.violations += _second_letters(world)
     verdict.violations += _too_near(world)
     for identity, person in owed.items():
-        verdict.violations += _unpaid(world, identity, person, verdict)
+        verdict.violations += _unpaid(world, identity, person)
     verdict.violations += [defect.strip() for defect in world.defects]
     return verdict
 
@@ -116,12 +115,10 @@ def _owed_between(world: World, recipient: Recipient, since: datetime, until: da
                 yield message_id(recipient.user_id, kind, day)
 
 
-def _unpaid(world: World, identity: UUID, person: Person, verdict: Verdict) -> Iterator[str]:
+def _unpaid(world: World, identity: UUID, person: Person) -> Iterator[str]:
     message = world.plan.tables.messages.get(identity)
     if message is not None and message.state in EXCUSED:
         return
-    if message is not None and message.state is State.EXPIRED:
-        verdict.expired += 1
     others = world.plan.tables.messages.where("user", person.user_id)
     if not any(_bars(other, identity, message) for other in others):
         stands = f"{message.state} ({message.reason})" if message else "not in the plan"
