@@ -71,7 +71,8 @@ func checkObject(found *Violations, path string, message protoreflect.MessageDes
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		field := fieldNamed(message, name)
 		if field == nil {
-			found.add(path+name, "%q is not a field%s", path+name, suggestion(name, jsonNames(message)))
+			unknown := path + shown(name)
+			found.add(unknown, "%q is not a field%s", unknown, suggestion{name, jsonNames(message)})
 			continue
 		}
 		checkField(found, path+name, field, object[name])
@@ -106,7 +107,7 @@ func checkMap(found *Violations, path string, values protoreflect.FieldDescripto
 		found.add(path, "%q must be an object, not %s.", path, kindOf(value))
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		checkSingle(found, path+"."+key, values, object[key])
+		checkSingle(found, path+"."+shown(key), values, object[key])
 	}
 }
 

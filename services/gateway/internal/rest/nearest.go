@@ -5,11 +5,17 @@ import (
 	"strings"
 )
 
-// suggestion is `; did you mean "x"?` with the candidate nearest to what was written, or a full stop if none is near.
-func suggestion(written string, candidates []string) string {
-	best, distance := "", len(written)/3+2
-	for _, candidate := range candidates {
-		if d := editDistance(strings.ToLower(written), strings.ToLower(candidate)); d < distance {
+// suggestion prints as `; did you mean "x"?` with the candidate nearest to what was written, or as a full stop if none is near.
+// It is worked out only when printed: of very many mistakes most are only counted.
+type suggestion struct {
+	written    string
+	candidates []string
+}
+
+func (s suggestion) String() string {
+	best, distance := "", len(s.written)/3+2
+	for _, candidate := range s.candidates {
+		if d := editDistance(strings.ToLower(s.written), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d
 		}
 	}

@@ -21,7 +21,7 @@ func (route *Route) CheckQuery(raw string) (string, *status.Status) {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		field := route.parameter(name)
 		if field == nil {
-			found.add(name, "%q is not a parameter of this call%s", name, suggestion(name, route.parameters()))
+			found.add(shown(name), "%q is not a parameter of this call%s", shown(name), suggestion{name, route.parameters()})
 			continue
 		}
 		query[string(field.Name())] = route.checkParameter(&found, name, field, given[name])
@@ -52,7 +52,7 @@ func (route *Route) checkMask(found *Violations, name, mask string) string {
 	for i, path := range paths {
 		field := fieldNamed(route.bodyMessage(), path)
 		if field == nil {
-			found.add(name, "%q names %q, which is not a field%s", name, path, suggestion(path, jsonNames(route.bodyMessage())))
+			found.add(name, "%q names %q, which is not a field%s", name, shown(path), suggestion{path, jsonNames(route.bodyMessage())})
 			continue
 		}
 		paths[i] = string(field.Name())

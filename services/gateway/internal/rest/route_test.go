@@ -70,7 +70,7 @@ func TestSuggestion(t *testing.T) {
 		"firstname": `; did you mean "firstName"?`, "lastNmae": `; did you mean "lastName"?`, "mail": `; did you mean "email"?`,
 		"timeZone": `; did you mean "timezone"?`, "qqqq": ".", "": ".",
 	} {
-		if got := suggestion(written, names); got != want {
+		if got := (suggestion{written, names}).String(); got != want {
 			t.Errorf("%q: %s", written, got)
 		}
 	}

@@ -88,7 +88,7 @@ func checkEnum(found *Violations, path string, enum protoreflect.EnumDescriptor,
 			names = append(names, string(value.Name()))
 		}
 	}
-	found.add(path, "%q must be one of %s%s", path, strings.Join(names, ", "), suggestion(text, names))
+	found.add(path, "%q must be one of %s%s", path, strings.Join(names, ", "), suggestion{text, names})
 }
 
 func kindWanted(field protoreflect.FieldDescriptor) string {
