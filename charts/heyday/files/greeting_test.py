@@ -17,7 +17,16 @@ from zoneinfo import ZoneInfo
 API = os.environ["API_URL"] + "/api/v1"
 SIMULATOR = os.environ.get("SIMULATOR_URL", "")
 SECONDS = float(os.environ["TIMEOUT_SECONDS"])
-ZONES = ("Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata", "Africa/Cairo", "Europe/London", "America/Sao_Paulo", "America/Denver", "Pacific/Honolulu")
+ZONES = (
+    "Pacific/Auckland",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Africa/Cairo",
+    "Europe/London",
+    "America/Sao_Paulo",
+    "America/Denver",
+    "Pacific/Honolulu",
+)
 
 
 def main() -> None:

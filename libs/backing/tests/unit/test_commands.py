@@ -6,7 +6,7 @@ from backing import __main__ as commands
 from backing import lock, supervisor
 
 
-@pytest.mark.parametrize(("name", "shown"), [("", ["kafka.log", "scheduler-1.log"]), ("scheduler-service", ["scheduler-1.log"])])
+@pytest.mark.parametrize(("name", "shown"), [("", ["kafka.log", "scheduler-1.log"]), ("scheduler", ["scheduler-1.log"])])
 def test_logs_follows_all_files_or_those_of_one_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, shown: list[str]) -> None:
     (tmp_path / "logs").mkdir()
     for file in ("kafka.log", "scheduler-1.log"):
