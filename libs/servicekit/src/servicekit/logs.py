@@ -103,10 +103,12 @@ def _add_trace(logger: object, method: str, event: Event) -> Event:
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
-    """The error and what caused it, the outermost first."""
+    """The error and what caused it, the outermost first; of a group also its members."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)
+        if isinstance(error, BaseExceptionGroup):
+            chain.extend(part for member in error.exceptions for part in _chain(member))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return chain
 

@@ -75,6 +75,16 @@ def test_an_errors_words_are_kept_out_where_they_might_quote_a_person(
     assert "test_logs.py" in str(logged["raised_at"])
 
 
+def test_of_a_group_the_members_are_named_too(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    _configure(Environment.PRODUCTION)
+    try:
+        raise ExceptionGroup("both", [KeyError("jane"), ExceptionGroup("one", [ValueError("no jane")])])
+    except ExceptionGroup:
+        structlog.get_logger().exception("greeting.failed")
+    kinds = ["ExceptionGroup", "KeyError", "ExceptionGroup", "ValueError"]
+    assert _logged(capfdbinary)["error"] == [f"builtins.{kind}" for kind in kinds]
+
+
 def test_quiet_events_are_dropped(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     _configure()
     structlog.get_logger().debug("greeting.considered")

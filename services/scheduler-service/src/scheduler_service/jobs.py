@@ -14,7 +14,8 @@ from scheduler_service import metrics
 from scheduler_service.domain import JobRun, JobStatus
 from scheduler_service.emission import Emitter
 from scheduler_service.ports_delivery import Ticks
-from servicekit.errors import Aborted, NotFound
+from servicekit.clock import monotonic
+from servicekit.errors import Aborted, DomainError, NotFound, Unavailable
 
 log = structlog.get_logger()
 
@@ -24,6 +25,9 @@ LONGEST_SLEEP = timedelta(seconds=60)
 LONGEST_WATCH = timedelta(seconds=5)
 #: After this the loop looks whether a run that was alive elsewhere has ended well.
 LOOK_AGAIN = timedelta(seconds=5)
+#: Of a text that a caller wrote, or that is kept of an error: no more than this is repeated.
+LONGEST_ECHO = 100
+LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class JobAlreadyRunning(Aborted):
 
 class UnknownJob(NotFound):
     """There is no such job."""
+
+
+class LeaseLost(Unavailable):
+    """The run was stopped, for its lease could not be kept: it is made up by whoever has the next."""
 
 
 class JobRunner:
@@ -96,23 +104,43 @@ class JobRunner:
         return True
 
     async def _run_leased(self, job: Job, tick: datetime) -> None:
-        work = asyncio.ensure_future(job.run())
-        keeper = asyncio.create_task(self._keep_lease(job, tick, work))
         try:
-            counts = await work
+            counts = await self._work(job, tick)
         except BaseException as error:
-            await self._ticks.finish(job.id, tick, self._holder, {}, f"{type(error).__name__}: {error}"[:500])
+            await self._ticks.finish(job.id, tick, self._holder, {}, _told(error))
             raise
-        finally:
-            keeper.cancel()
         await self._ticks.finish(job.id, tick, self._holder, counts)
         log.info("job.finished", job=job.id, tick=tick.isoformat(), **counts)
 
-    async def _keep_lease(self, job: Job, tick: datetime, work: asyncio.Future[Mapping[str, int]]) -> None:
+    async def _work(self, job: Job, tick: datetime) -> Mapping[str, int]:
+        work = asyncio.ensure_future(job.run())
+        keeper = asyncio.create_task(self._keep_lease(job, tick))
+        keeper.add_done_callback(lambda _: work.cancel())
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if keeper.done():  # it was not our caller who cancelled
+                raise LeaseLost from None
+            raise
+        finally:
+            keeper.cancel()
+
+    async def _keep_lease(self, job: Job, tick: datetime) -> None:
+        """Return when the lease is lost: another replica has the run, or may have it soon. This one must not go on beside it."""
+        lease = self._lease.total_seconds()
+        until = monotonic() + lease
         while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            if not await self._ticks.renew(job.id, tick, self._holder, self._lease):
-                work.cancel()  # another replica has it: this one must not go on beside it
+            await asyncio.sleep(min(lease / 3, until - monotonic()))
+            asked = monotonic()
+            if asked >= until:
+                return
+            try:
+                async with asyncio.timeout(until - asked):
+                    if not await self._ticks.renew(job.id, tick, self._holder, self._lease):
+                        return
+                until = asked + lease
+            except Exception:
+                log.exception("job.lease_not_renewed", job=job.id, tick=tick.isoformat(), seconds_left=round(until - asked, 3))
 
     def _status(self, job: Job, now: datetime, last_run: JobRun | None) -> JobStatus:
         enabled = job.id in self._enabled
@@ -122,7 +150,17 @@ class JobRunner:
         try:
             return self._jobs[job_id]
         except KeyError:
-            raise UnknownJob(f'There is no job "{job_id}"; the jobs are {", ".join(sorted(self._jobs))}.') from None
+            raise UnknownJob(f'There is no job "{job_id[:LONGEST_ECHO]}"; the jobs are {", ".join(sorted(self._jobs))}.') from None
+
+
+def _told(error: BaseException) -> str:
+    """What may be shown of an error: the message of others than ours can quote statements and data, which stay in the logs."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, asyncio.CancelledError):
+        return "The run was cancelled before its end."
+    text = error.message if isinstance(error, DomainError) else f"{type(error).__name__}: see the logs"
+    return text[:LONGEST_ERROR]
 
 
 async def follow_schedule(job: Job, runner: JobRunner, ticks: Ticks, stop: asyncio.Event) -> None:

@@ -3,9 +3,11 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from scheduler_service.domain import JobRun, RunResult
-from scheduler_service.jobs import Job, JobAlreadyRunning, JobRunner, UnknownJob, follow_schedule
+from scheduler_service.jobs import Job, JobAlreadyRunning, JobRunner, LeaseLost, UnknownJob, follow_schedule
+from servicekit.errors import Unavailable
 
 START = datetime(2026, 3, 14, 9, 0, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -96,7 +98,7 @@ async def test_a_failed_tick_is_noted_and_run_again() -> None:
     with pytest.raises(RuntimeError, match="away"):
         await runner(job, ticks).run_due(job, START)
     [failed] = ticks.runs.values()
-    assert (failed.result, failed.error) == (RunResult.FAILED, "RuntimeError: the database is away")
+    assert (failed.result, failed.error) == (RunResult.FAILED, "RuntimeError: see the logs")
     assert await runner(job, ticks).run_due(job, START)
     assert len(calls) == 2
 
@@ -134,6 +136,13 @@ async def test_an_unknown_job_is_told_the_known_ones() -> None:
         await runner(job, MemoryTicks()).run("plam")
 
 
+async def test_of_an_overlong_id_only_the_beginning_is_repeated() -> None:
+    job, _ = counting()
+    with pytest.raises(UnknownJob) as refused:
+        await runner(job, MemoryTicks()).run("x" * 5000)
+    assert f'"{"x" * 100}"' in str(refused.value)
+
+
 async def test_the_status_tells_the_next_run() -> None:
     job, _ = counting("*/10 * * * *")
     status = await runner(job, MemoryTicks()).get("plan")
@@ -154,8 +163,83 @@ async def test_a_run_that_loses_its_lease_is_stopped() -> None:
     doomed = asyncio.create_task(JobRunner([job], ticks, "a", timedelta(seconds=0.03), frozenset()).run_tick(job, START))
     await started.wait()
     ticks.holders["plan", START] = "b", START + LEASE
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(LeaseLost):
         await asyncio.wait_for(doomed, 5)
+
+
+class UnsteadyTicks(MemoryTicks):
+    """Answers the first renewals, or all, with an error."""
+
+    def __init__(self, failures: float) -> None:
+        super().__init__()
+        self.failures = failures
+        self.asked = 0
+
+    async def renew(self, job: str, tick_at: datetime, holder: str, lease: timedelta) -> bool:
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise Unavailable
+        return await super().renew(job, tick_at, holder, lease)
+
+
+def lasting(seconds: float) -> Job:
+    async def run() -> Mapping[str, int]:
+        await asyncio.sleep(seconds)
+        return {"planned": 7}
+
+    return Job("plan", "* * * * *", run)
+
+
+async def test_a_renewal_that_fails_is_tried_again_within_the_lease() -> None:
+    ticks = UnsteadyTicks(failures=1)
+    job = lasting(0.9)
+    with capture_logs() as logged:
+        assert await JobRunner([job], ticks, "a", timedelta(seconds=0.6), frozenset()).run_tick(job, START)
+    assert logged[0]["event"] == "job.lease_not_renewed"
+    assert ticks.asked >= 3
+    assert ticks.runs["plan", START].result is RunResult.SUCCEEDED
+
+
+async def test_a_run_whose_lease_cannot_be_renewed_is_stopped_when_it_is_over() -> None:
+    ticks, job = UnsteadyTicks(failures=float("inf")), lasting(30)
+    runs = JobRunner([job], ticks, "a", timedelta(seconds=0.3), frozenset())
+    with capture_logs(), pytest.raises(LeaseLost):
+        await asyncio.wait_for(runs.run_tick(job, START), 5)
+    assert ticks.asked >= 2
+    assert "its lease could not be kept" in ticks.runs["plan", START].error
+
+
+async def test_a_run_that_its_caller_cancels_is_cancelled() -> None:
+    ticks, job = MemoryTicks(), lasting(30)
+    running = asyncio.create_task(runner(job, ticks).run_tick(job, START))
+    await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ticks.runs["plan", START].error == "The run was cancelled before its end."
+
+
+class UndefinedColumn(Exception):
+    """As psycopg's: its text quotes the statement."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UndefinedColumn("column m.nope does not exist LINE 1: SELECT m.nope FROM messages"), "UndefinedColumn: see the logs"),
+        (ExceptionGroup("x", [ExceptionGroup("y", [UndefinedColumn("SELECT")])]), "UndefinedColumn: see the logs"),
+        (Unavailable("The user service does not answer."), "The user service does not answer."),
+        (ExceptionGroup("x", [Unavailable("The user service does not answer.")]), "The user service does not answer."),
+    ],
+)
+async def test_of_an_error_nothing_is_kept_that_may_quote_a_statement(error: Exception, told: str) -> None:
+    async def run() -> Mapping[str, int]:
+        raise error
+
+    ticks, job = MemoryTicks(), Job("plan", "* * * * *", run)
+    with pytest.raises(type(error)):
+        await runner(job, ticks).run_tick(job, START)
+    assert ticks.runs["plan", START].error == told
 
 
 async def test_following_the_schedule_runs_the_missed_tick_at_once_and_stops_when_told() -> None:
