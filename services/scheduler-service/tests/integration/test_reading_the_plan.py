@@ -56,6 +56,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(desk: Desk, people:
         (MessageFilter(state=State.SCHEDULED), 14),
         (MessageFilter(state=State.SENT), 0),
         (MessageFilter(local_date=date(2026, 3, 9)), 7),
+        (MessageFilter(local_date=date(226, 3, 9)), 0),
         (MessageFilter(kind="birthday"), 7),
         (MessageFilter(user_id=UUID(int=3), kind="birthday", local_date=date(2026, 3, 10), state=State.SCHEDULED), 1),
         (MessageFilter(user_id=ADA), 0),

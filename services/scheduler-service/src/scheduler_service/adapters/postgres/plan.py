@@ -111,7 +111,7 @@ async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequen
         "kind": rules.occasion.name,
         "above": [piece.above for piece in batch],
         "upto": [piece.upto for piece in batch],
-        "digits": [day.strftime("%Y%m%d") for day in dates],
+        "digits": [day.isoformat().replace("-", "") for day in dates],
         "tzdata_version": batch[0].instant.moments.tzdata_version,
         "first_after_years": rules.occasion.first_after_years,
         "sends_at_once": rules.sends_at_once,

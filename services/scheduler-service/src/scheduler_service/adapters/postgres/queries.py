@@ -119,11 +119,15 @@ def list_statement(wanted: MessageFilter, after: tuple[date, UUID] | None, open_
 
 
 def _first_id(day: date) -> UUID:
-    return UUID(f"{day:%Y%m%d}{'0' * 24}")
+    return UUID(_digits(day) + "0" * 24)
 
 
 def _last_id(day: date) -> UUID:
-    return UUID(f"{day:%Y%m%d}{'f' * 24}")
+    return UUID(_digits(day) + "f" * 24)
+
+
+def _digits(day: date) -> str:
+    return day.isoformat().replace("-", "")  # strftime does not pad years
 
 
 def _replan(row: Sequence[Any]) -> Replan:
