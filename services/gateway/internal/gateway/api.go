@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"heyday/gateway/internal/limit"
@@ -89,9 +87,9 @@ func known(next http.Handler) http.Handler {
 		case callOf(r.Context()).route != nil:
 			next.ServeHTTP(w, r)
 		case allowed != "":
-			writeStatus(w, http.StatusMethodNotAllowed, status.Newf(codes.Unimplemented, "This path does not take that method, but %s.", allowed))
+			writeWrongMethod(w, allowed)
 		default:
-			writeStatus(w, http.StatusNotFound, status.New(codes.NotFound, "There is nothing at this path; /openapi.json lists what there is."))
+			writeNothingHere(w, r)
 		}
 	})
 }

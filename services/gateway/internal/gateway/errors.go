@@ -29,13 +29,16 @@ var ours = map[codes.Code]string{
 	codes.Unimplemented:    "This call is not available.",
 }
 
-// writeStatus answers with a google.rpc.Status as JSON.
+// writeStatus answers with a google.rpc.Status as JSON. Every error leaves through here, with the same details.
 func writeStatus(w http.ResponseWriter, httpStatus int, answer *status.Status) {
-	body, err := protojson.Marshal(answer.Proto())
+	header, message := w.Header(), answer.Proto()
+	complete(message, httpStatus, header.Get(requestIDHeader))
+	body, err := protojson.Marshal(message)
 	if err != nil { // a detail of a type that is not linked in
-		body, _ = protojson.Marshal(status.New(answer.Code(), answer.Message()).Proto())
+		message = status.New(answer.Code(), answer.Message()).Proto()
+		complete(message, httpStatus, header.Get(requestIDHeader))
+		body, _ = protojson.Marshal(message)
 	}
-	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Del("ETag")
 	if header.Get("Retry-After") == "" && (httpStatus == http.StatusServiceUnavailable || httpStatus == http.StatusTooManyRequests) {

@@ -129,3 +129,36 @@ func TestAServiceThatComesBackIsFoundSoon(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 }
+
+func TestEveryErrorHasItsReasonAndItsRequest(t *testing.T) {
+	services, client := start(t, `RATE_LIMIT_PER_MINUTE_BY_CLASS={"operate":1}`)
+	services.answers(nil, status.Error(codes.Unavailable, "In the words of the network."))
+	client.do("POST", "/api/v1/jobs/plan:run", "")
+	answers := map[string]answer{
+		"BAD_REQUEST":                     client.do("POST", "/api/v1/users", "["),
+		"NOT_FOUND":                       client.do("GET", "/nothing", ""),
+		"METHOD_NOT_ALLOWED":              client.do("DELETE", "/api/v1/users", ""),
+		"REQUEST_ENTITY_TOO_LARGE":        client.do("POST", "/api/v1/users", strings.Repeat(" ", 2<<20)),
+		"UNSUPPORTED_MEDIA_TYPE":          client.do("POST", "/api/v1/users", "a", "Content-Type: text/plain"),
+		"TOO_MANY_REQUESTS":               client.do("POST", "/api/v1/jobs/plan:run", ""),
+		"REQUEST_HEADER_FIELDS_TOO_LARGE": client.do("GET", "/", "", "X-Much: "+strings.Repeat("x", 17000)),
+		"SERVICE_UNAVAILABLE":             client.do("GET", "/api/v1/users/7", ""),
+	}
+	for want, got := range answers {
+		var reason, domain, request string
+		for _, detail := range got.problem(t).Details {
+			reason, domain, request = reason+detail.Reason, domain+detail.Domain, request+detail.RequestID
+		}
+		if reason != want || domain != "gateway" || request == "" || request != got.header.Get("X-Request-Id") {
+			t.Errorf("%s: %s", want, got.body)
+		}
+	}
+}
+
+func TestWhatAServiceSaysOfAnErrorIsNotSaidTwice(t *testing.T) {
+	services, client := start(t)
+	services.answers(nil, withDetails(t, codes.NotFound, "None.", &errdetails.ErrorInfo{Reason: "NOT_FOUND", Domain: "users"}, &errdetails.RequestInfo{RequestId: "r"}))
+	if problem := client.do("GET", "/api/v1/users/7", "").problem(t); len(problem.Details) != 2 || problem.Details[0].Domain != "users" {
+		t.Errorf("%v", problem)
+	}
+}

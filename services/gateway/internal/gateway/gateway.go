@@ -17,7 +17,6 @@ import (
 	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
 	userv1 "heyday/gateway/gen/heyday/user/v1"
 	"heyday/gateway/internal/limit"
-	"heyday/gateway/internal/openapi"
 	"heyday/gateway/internal/rest"
 )
 
@@ -84,17 +83,7 @@ func (g *Gateway) Close() error {
 }
 
 func (g *Gateway) publicHandler(calls *api, mux http.Handler) http.Handler {
-	paths := http.NewServeMux()
-	paths.HandleFunc("GET /health", g.health.serveReady)
-	paths.HandleFunc("GET /health/live", g.health.serveLive)
-	paths.HandleFunc("GET /health/ready", g.health.serveReady)
-	paths.Handle("GET /openapi.json", calls.limited(http.HandlerFunc(openapi.ServeDocument)))
-	if g.settings.DocsEnabled {
-		paths.Handle("GET /docs/", calls.limited(openapi.Page("/docs/")))
-		paths.Handle("GET /docs", http.RedirectHandler("/docs/", http.StatusMovedPermanently))
-	}
-	paths.Handle("/", calls.handler(mux))
-	inner := headersWithin(g.settings.MaxHeaderBytes, shared(g.settings.CORSAllowedOrigins, compressed(paths)))
+	inner := headersWithin(g.settings.MaxHeaderBytes, shared(g.settings.CORSAllowedOrigins, compressed(g.publicPaths(calls, mux))))
 	return identified(observed(secured(inner), g.metrics, g.log))
 }
 

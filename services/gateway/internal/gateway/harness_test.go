@@ -157,7 +157,8 @@ type problem struct {
 	Message string
 	Details []struct {
 		Type            string `json:"@type"`
-		Reason          string
+		Reason, Domain  string
+		RequestID       string
 		FieldViolations []struct{ Field, Description string }
 	}
 }

@@ -23,11 +23,12 @@ func ServeDocument(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(document))
 }
 
-// Page is Swagger UI under a path. All its files come from here: nothing is fetched from elsewhere.
-func Page(path string) http.Handler {
+// Page is Swagger UI at a path, its index, and below. All its files come from here: nothing is fetched from elsewhere.
+// What is no file of it is left to missing.
+func Page(path string, missing http.HandlerFunc) http.Handler {
 	files := http.NewServeMux()
-	files.Handle("GET "+path, http.StripPrefix(path, statigz.FileServer(static.FS)))
-	for name, file := range map[string]string{"{$}": "page/index.html", "initializer.js": "page/initializer.js"} {
+	files.Handle("GET "+path+"/", http.StripPrefix(path+"/", statigz.FileServer(static.FS, statigz.OnNotFound(missing))))
+	for name, file := range map[string]string{"": "page/index.html", "/{$}": "page/index.html", "/initializer.js": "page/initializer.js"} {
 		files.HandleFunc("GET "+path+name, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, page, file) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

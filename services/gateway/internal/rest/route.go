@@ -97,7 +97,7 @@ func (route *Route) matches(segments []string) bool {
 		if i == last {
 			segment = strings.TrimSuffix(segment, route.verb)
 		}
-		if want := route.segments[i]; want != segment && (!isVariable(want) || segment == "") {
+		if want := route.segments[i]; want != segment && (!isVariable(want) || isNoID(segment)) {
 			return false
 		}
 	}
@@ -158,6 +158,9 @@ func (route *Route) parseTemplate() error {
 	}
 	return nil
 }
+
+// isNoID tells the segments that mean another path, or none.
+func isNoID(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
 func isVariable(segment string) bool {
 	return strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") && !strings.Contains(segment, "=")
