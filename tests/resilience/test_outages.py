@@ -1,6 +1,7 @@
 """Whatever the mesh stands on goes away, comes back, is slow or lies: before, meanwhile and afterwards everybody is greeted once."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -258,7 +259,8 @@ def test_everybody_is_greeted_once(campaign: Campaign, outage: Outage) -> None:
         time.sleep(max(end.timestamp() - time.time(), 0))
         print(f"{outage.name}, meanwhile: {look(campaign, due_at)}")
     result = campaign.settle(list(due_at), end, within=outage.within_seconds)
-    print(f"{outage.name}, afterwards: {look(campaign, due_at)}; {result}")
+    ends = Counter(f"{message.state} {message.reason}".strip() for message in result.facts.plan.values())
+    print(f"{outage.name}, afterwards: {look(campaign, due_at)}; {result}; {dict(ends)}")
     assert result.violations == []
     assert set(result.facts.letters) == set(due_at)
 
