@@ -11,6 +11,8 @@ from servicekit.errors import FieldViolation, InvalidArgument
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 1000
 _FINGERPRINT_BYTES = 8
+#: A number where UUID() wants a text is an AttributeError, int() of 1e400 an OverflowError, brackets within brackets a RecursionError.
+_FORGED = (AttributeError, OverflowError, RecursionError, TypeError, ValueError)
 
 P = TypeVar("P")
 
@@ -39,7 +41,7 @@ def token(wanted: object, *position: str | int) -> str:
 def start(wanted: object, given: str, read: Callable[..., P]) -> P | None:
     """The position after which a page begins, as `read` makes it of its parts; None at the beginning.
 
-    Raises InvalidPageToken, for another list's token, and where `read` raises TypeError or ValueError.
+    Raises InvalidPageToken, for another list's token, and where `read` raises what builders raise for parts of the wrong kind.
     """
     if not given:
         return None
@@ -47,9 +49,16 @@ def start(wanted: object, given: str, read: Callable[..., P]) -> P | None:
         taken = b64decode(given, altchars=b"-_", validate=True)
         if taken[:_FINGERPRINT_BYTES] == _fingerprint(wanted):
             return read(*json.loads(taken[_FINGERPRINT_BYTES:]))
-    except (TypeError, ValueError):
+    except _FORGED:
         pass
     raise InvalidPageToken
+
+
+def number_between(least: int, most: int, part: object) -> int:
+    """A number of a position, as its column can hold it; raises ValueError for all else."""
+    if type(part) is not int or not least <= part <= most:
+        raise ValueError(part)
+    return part
 
 
 def _fingerprint(wanted: object) -> bytes:

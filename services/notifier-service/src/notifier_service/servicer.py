@@ -13,8 +13,13 @@ from notifier_service.wire import dead_letter_message, delivery_message
 from occasions.identity import InvalidMessageId, local_date_of
 from servicekit import pages
 from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.filters import searchable
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+# Of a timestamp, from the year 1 to 9999, as microseconds since 1970.
+_EARLIEST_US = -62_135_596_800_000_000
+_LATEST_US = 253_402_300_799_999_999
 
 
 class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
@@ -32,7 +37,7 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
     ) -> notifier_service_pb2.ListDeliveriesResponse:
         user_id, state = _user_id(request.user_id), _state(request.state)
         filters, size = ("deliveries", user_id, state), pages.size(request.page_size)
-        start = pages.start(filters, request.page_token, lambda message: (UUID(message).hex,)) or ()
+        start = pages.start(filters, request.page_token, _delivery_position) or ()
         found = await self._inquiry.deliveries(Page(size + 1, start), user_id, state)
         page = found[:size]
         token = pages.token(filters, page[-1].id.hex()) if len(found) > size else ""
@@ -44,13 +49,23 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
     async def ListDeadLetters(
         self, request: notifier_service_pb2.ListDeadLettersRequest, context: Context
     ) -> notifier_service_pb2.ListDeadLettersResponse:
-        user_id = _user_id(request.user_id)
-        filters, size = ("dead letters", user_id, request.reason), pages.size(request.page_size)
-        start = pages.start(filters, request.page_token, lambda created, message: (str(int(created)), UUID(message).hex)) or ()
-        found = await self._inquiry.dead_letters(Page(size + 1, start), user_id, request.reason)
+        user_id, reason = _user_id(request.user_id), searchable("reason", request.reason)
+        filters, size = ("dead letters", user_id, reason), pages.size(request.page_size)
+        start = pages.start(filters, request.page_token, _dead_letter_position) or ()
+        found = await self._inquiry.dead_letters(Page(size + 1, start), user_id, reason)
         page = found[:size]
         token = pages.token(filters, page[-1].created_us, page[-1].id.hex()) if len(found) > size else ""
         return notifier_service_pb2.ListDeadLettersResponse(dead_letters=map(dead_letter_message, page), next_page_token=token)
+
+
+def _delivery_position(message: str) -> tuple[str]:
+    id_ = UUID(message)
+    local_date_of(id_)  # the list is read by it
+    return (id_.hex,)
+
+
+def _dead_letter_position(created: object, message: str) -> tuple[str, str]:
+    return str(pages.number_between(_EARLIEST_US, _LATEST_US, created)), UUID(message).hex
 
 
 def _message_id(text: str) -> UUID:

@@ -13,6 +13,7 @@ from notifier_service.adapters.memory import MemoryLedger
 from notifier_service.domain import Due, Result, Terms, Tried, conclude
 from notifier_service.inquiry import Inquiry
 from notifier_service.servicer import NotifierServicer
+from servicekit import pages
 from servicekit.testing import grpc_channel
 
 Make = Callable[..., Due]
@@ -150,6 +151,31 @@ async def test_a_token_is_good_for_its_own_list_only(stub: Any, ledger: MemoryLe
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call(request)
         assert violation(refused.value)[0] == "pageToken"
+
+
+ID = "20261125-1b4e-8f00-8a3c-9d2b6f1e0c57"
+
+
+@pytest.mark.parametrize("position", [(2**70, ID), (253_402_300_800_000_000, ID), (-(10**18), ID), ("7", ID), (7, "x"), (7,), ()])
+async def test_a_forged_position_among_dead_letters_is_refused(stub: Any, position: tuple[Any, ...]) -> None:
+    token = pages.token(("dead letters", None, ""), *position)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListDeadLetters(pb.ListDeadLettersRequest(page_token=token))
+    assert violation(refused.value)[0] == "pageToken"
+
+
+@pytest.mark.parametrize("position", [("00000000-1b4e-8f00-8a3c-9d2b6f1e0c57",), ("20261325-1b4e-8f00-8a3c-9d2b6f1e0c57",), (7,), ()])
+async def test_a_forged_position_among_deliveries_is_refused(stub: Any, position: tuple[Any, ...]) -> None:
+    token = pages.token(("deliveries", None, None), *position)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListDeliveries(pb.ListDeliveriesRequest(page_token=token))
+    assert violation(refused.value)[0] == "pageToken"
+
+
+async def test_a_null_byte_in_a_reason_is_refused(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListDeadLetters(pb.ListDeadLettersRequest(reason="\0"))
+    assert violation(refused.value) == ("reason", "The reason contains a null byte: remove it.")
 
 
 async def test_a_page_size_below_nothing_is_refused(stub: Any) -> None:

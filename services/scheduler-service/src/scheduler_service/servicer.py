@@ -14,10 +14,12 @@ from scheduler_service.ports import JobRunner
 from scheduler_service.service import Plan
 from servicekit import pages
 from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.filters import searchable
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MOST_REPLAYED = 1000
+_LARGEST_INTEGER = 2**31 - 1  # of the columns of epochs and versions
 
 
 class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
@@ -44,7 +46,7 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
         self, request: scheduler_service_pb2.ListReplansRequest, context: Context
     ) -> scheduler_service_pb2.ListReplansResponse:
         size, user_id = pages.size(request.page_size), _user_id(request.user_id, "userId")
-        after = pages.start(("replans", user_id), request.page_token, lambda epoch, version: (int(epoch), int(version)))
+        after = pages.start(("replans", user_id), request.page_token, _replan_position)
         found = await self._plan.replans(user_id, after, size + 1)
         page = found[:size]
         token = pages.token(("replans", user_id), page[-1].epoch, page[-1].version) if len(found) > size else ""
@@ -76,8 +78,12 @@ def _filter(request: scheduler_service_pb2.ListMessagesRequest) -> MessageFilter
         user_id=_user_id(request.user_id, "userId") if request.user_id else None,
         state=_state(request.state) if request.state else None,
         local_date=_local_date(request.local_date) if request.local_date else None,
-        kind=request.kind or None,
+        kind=searchable("kind", request.kind) or None,
     )
+
+
+def _replan_position(epoch: object, version: object) -> tuple[int, int]:
+    return pages.number_between(0, _LARGEST_INTEGER, epoch), pages.number_between(0, _LARGEST_INTEGER, version)
 
 
 def _state(number: int) -> State:

@@ -16,6 +16,7 @@ from scheduler_service.jobs import JobAlreadyRunning, UnknownJob
 from scheduler_service.service import Plan
 from scheduler_service.servicer import SchedulerServicer
 from scheduler_service.testing import ADA, DAY, Desk, MemoryWorld, person
+from servicekit import pages
 from servicekit.testing import grpc_channel
 
 pb = scheduler_service_pb2
@@ -132,6 +133,7 @@ class TestLists:
             ({"local_date": "20260310"}, "localDate"),
             ({"user_id": "ada"}, "userId"),
             ({"state": 77}, "state"),
+            ({"kind": "\0"}, "kind"),
         ],
     )
     async def test_a_mistake_is_told_by_its_field(self, stub: Any, request_: dict[str, Any], field: str) -> None:
@@ -153,6 +155,12 @@ class TestLists:
         assert (first.replans[0].actions[0].action, first.replans[0].actions[0].reason) == ("cancelled", "user_deleted")
         rest = await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA), page_size=2, page_token=first.next_page_token))
         assert [replan.version for replan in rest.replans] == [1]
+
+    @pytest.mark.parametrize("position", [(2**31, 1), (1, 2**31), (-1, 1), ("1", 1), (1,), ()])
+    async def test_a_forged_position_among_changes_is_refused(self, stub: Any, position: tuple[Any, ...]) -> None:
+        token = pages.token(("replans", ADA), *position)
+        [(field, _)] = await violations(stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA), page_token=token)))
+        assert field == "pageToken"
 
 
 class TestJobs:
