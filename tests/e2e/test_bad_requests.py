@@ -43,7 +43,7 @@ def test_a_body_that_cannot_be_read(api: Api, body: bytes, status: int, sentence
         ("firstName", ["Ada"], '"firstName" must be a string, not a list.'),
         ("firstName", {"first": "Ada"}, '"firstName" must be a string, not an object.'),
         ("suppressedOccasions", "birthday", '"suppressedOccasions" must be a list, not a string.'),
-        ("version", "many", '"version" must be a whole number from -2147483648 to 2147483647.'),
+        ("version", "many", '"version" is not a number; it must be a whole number from -2147483648 to 2147483647.'),
         ("version", 1.5, '"version" must be a whole number from -2147483648 to 2147483647.'),
         ("version", 1 << 40, '"version" must be a whole number from -2147483648 to 2147483647.'),
         ("leapDayRule", 9, '"leapDayRule" must be one of FEB_28, MAR_1, LEAP_YEARS_ONLY.'),

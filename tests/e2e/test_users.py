@@ -155,7 +155,7 @@ def test_deleted_users_are_listed_only_on_request(api: Api) -> None:
             '"birtday" is no kind of occasion: did you mean birthday?',
         ),
         ({"pageSize": "-1"}, "pageSize", "The page size is -1: it goes from 1 to 1000, 0 means 50."),
-        ({"pageSize": "many"}, "pageSize", '"pageSize" must be a whole number from -2147483648 to 2147483647.'),
+        ({"pageSize": "many"}, "pageSize", '"pageSize" is not a number; it must be a whole number from -2147483648 to 2147483647.'),
         ({"showDeleted": "perhaps"}, "showDeleted", '"showDeleted" must be true or false.'),
         ({"timzone": "Europe/Oslo"}, "timzone", '"timzone" is not a parameter of this call; did you mean "timezone"?'),
     ],

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -67,8 +66,8 @@ func forCaller(answer *status.Status, route *rest.Route) *status.Status {
 	if sentence, ok := ours[answer.Code()]; ok && len(answer.Proto().GetDetails()) == 0 {
 		return status.New(answer.Code(), sentence)
 	}
-	if text, ok := strings.CutPrefix(answer.Message(), "proto:"); ok && answer.Code() == codes.InvalidArgument {
-		return rest.Invalid("body", "The body does not fit: %s.", strings.TrimSpace(strings.ReplaceAll(text, "\u00a0", " ")))
+	if misfit := rest.Misfit(answer.Message()); misfit != nil && answer.Code() == codes.InvalidArgument {
+		return misfit
 	}
 	if route == nil {
 		return answer

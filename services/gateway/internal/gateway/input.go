@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ func (a *api) checked(next http.Handler) http.Handler {
 		if !ok {
 			return
 		}
-		if mistake := route.CheckBody(body); mistake != nil {
+		if mistake := cmp.Or(route.CheckBody(body), route.CheckChange(query, body)); mistake != nil {
 			writeStatus(w, http.StatusBadRequest, mistake)
 			return
 		}

@@ -18,14 +18,16 @@ func TestBadBodies(t *testing.T) {
 		"a list":               {`[1]`, "The body must be a JSON object, not a list.", []string{"body"}},
 		"two objects":          {`{} {}`, "The body goes on after its JSON object.", []string{"body"}},
 		"no UTF-8":             {"{\"firstName\":\"\xff\"}", "The body is not valid UTF-8.", []string{"body"}},
-		"a field twice":        {`{"email":"a","email":"b"}`, `The body does not fit: (line 1:14): duplicate field "email".`, []string{"body"}},
+		"a field twice":        {`{"email":"a","email":"b"}`, `The body names a field twice: line 1, column 14.`, []string{"body"}},
+		"a lone surrogate":     {`{"firstName":"Kari\ud800la","lastName":"Nordmann"}`, `The body holds an escape sequence that is no character: line 1, column 14.`, []string{"body"}},
+		"one at the end":       {`{"firstName":"\ud800"}`, `The body holds an escape sequence that is no character.`, []string{"body"}},
 		"an unknown field":     {`{"firstNme":"Kari"}`, `"firstNme" is not a field; did you mean "firstName"?`, []string{"firstNme"}},
 		"nothing like a field": {`{"xyzzy":1}`, `"xyzzy" is not a field.`, []string{"xyzzy"}},
 		"a number for text":    {`{"lastName":5}`, `"lastName" must be a string, not a number.`, []string{"lastName"}},
 		"an object for text":   {`{"email":{}}`, `"email" must be a string, not an object.`, []string{"email"}},
 		"text for a list":      {`{"suppressedOccasions":"birthday"}`, `"suppressedOccasions" must be a list, not a string.`, []string{"suppressedOccasions"}},
 		"a number in a list":   {`{"suppressedOccasions":["birthday",2]}`, `"suppressedOccasions[1]" must be a string, not a number.`, []string{"suppressedOccasions[1]"}},
-		"text for a number":    {`{"version":"new"}`, `"version" must be a whole number from -2147483648 to 2147483647.`, []string{"version"}},
+		"text for a number":    {`{"version":"new"}`, `"version" is not a number; it must be a whole number from -2147483648 to 2147483647.`, []string{"version"}},
 		"a broken number":      {`{"version":1.5}`, `"version" must be a whole number from -2147483648 to 2147483647.`, []string{"version"}},
 		"a boolean for text":   {`{"locale":true}`, `"locale" must be a string, not a boolean.`, []string{"locale"}},
 		"a null byte":          {`{"firstName":"K\u0000ri"}`, `"firstName" holds a null byte.`, []string{"firstName"}},
@@ -54,7 +56,7 @@ func TestBadQueries(t *testing.T) {
 	queries := map[string]struct{ path, message, field string }{
 		"an unknown parameter":  {"/api/v1/users?emial=a", `"emial" is not a parameter of this call; did you mean "email"?`, "emial"},
 		"a parameter of a body": {"/api/v1/jobs?id=plan", `"id" is not a parameter of this call.`, "id"},
-		"no number":             {"/api/v1/users?pageSize=many", `"pageSize" must be a whole number from -2147483648 to 2147483647.`, "pageSize"},
+		"no number":             {"/api/v1/users?pageSize=many", `"pageSize" is not a number; it must be a whole number from -2147483648 to 2147483647.`, "pageSize"},
 		"no boolean":            {"/api/v1/users?showDeleted=maybe", `"showDeleted" must be true or false.`, "showDeleted"},
 		"given twice":           {"/api/v1/users?email=a&email=b", `"email" is given more than once.`, "email"},
 		"a null byte":           {"/api/v1/users?email=a%00", `"email" holds a null byte.`, "email"},
@@ -85,6 +87,18 @@ func TestAMaskNamesFields(t *testing.T) {
 	problem := client.do("PATCH", "/api/v1/users/7?updateMask=lastNme", `{}`).problem(t)
 	if problem.Message != `"updateMask" names "lastNme", which is not a field; did you mean "lastName"?` {
 		t.Error(problem.Message)
+	}
+}
+
+func TestAPatchOfNothing(t *testing.T) {
+	services, client := start(t)
+	for _, body := range []string{`{}`, " { }\n"} {
+		if problem := client.do("PATCH", "/api/v1/users/7", body).problem(t); problem.Message != "The body changes nothing: name at least one field." {
+			t.Error(problem.Message)
+		}
+	}
+	if client.do("PATCH", "/api/v1/users/7?updateMask=locale", `{}`); services.calls != 1 {
+		t.Error("a mask names a field, too")
 	}
 }
 

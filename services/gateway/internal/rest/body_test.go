@@ -19,7 +19,7 @@ func TestBodiesOfEveryShape(t *testing.T) {
 		`{"lastRun":"today"}`:                        `"lastRun" must be an object, not a string.`,
 		`{"lastRun":{"durationSeconds":"long"}}`:     `"lastRun.durationSeconds" must be a number.`,
 		`{"lastRun":{"durationSeconds":[]}}`:         `"lastRun.durationSeconds" must be a number, not a list.`,
-		`{"lastRun":{"counts":{"planned":"many"}}}`:  `"lastRun.counts.planned" must be a whole number from -2147483648 to 2147483647.`,
+		`{"lastRun":{"counts":{"planned":"many"}}}`:  `"lastRun.counts.planned" is not a number; it must be a whole number from -2147483648 to 2147483647.`,
 		`{"lastRun":{"counts":[1]}}`:                 `"lastRun.counts" must be an object, not a list.`,
 		`{"lastRun":{"counts":{"planned":null}}}`:    `"lastRun.counts.planned" must be a whole number from -2147483648 to 2147483647, not null.`,
 		`{"lastRun":{"manual":false,"startTim":""}}`: `"lastRun.startTim" is not a field; did you mean "startTime"?`,

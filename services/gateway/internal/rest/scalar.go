@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,12 @@ func checkNumber(found *Violations, path string, field protoreflect.FieldDescrip
 	default:
 		found.add(path, "%q must be %s, not a number.", path, kindWanted(field))
 	}
-	if err != nil {
+	_, notANumber := strconv.ParseFloat(text, 64)
+	switch {
+	case err == nil:
+	case errors.Is(notANumber, strconv.ErrSyntax) && field.Kind() != protoreflect.DoubleKind:
+		found.add(path, "%q is not a number; it must be %s.", path, kindWanted(field))
+	default:
 		found.add(path, "%q must be %s.", path, kindWanted(field))
 	}
 }
