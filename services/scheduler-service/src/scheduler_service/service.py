@@ -29,6 +29,10 @@ class MessageNotFound(NotFound):
     """There is no such message."""
 
 
+class RecipientNotFound(NotFound):
+    """There is no user of this id, or one so new that nothing has been planned for them yet."""
+
+
 @dataclass(slots=True)
 class TakenIn:
     """What a batch of changes did. `older` are snapshots that a newer one had overtaken."""
@@ -102,7 +106,11 @@ class Plan:
         return await self._queries.messages(wanted, after, limit)
 
     async def replans(self, user_id: UUID, after: tuple[int, int] | None, limit: int) -> Sequence[Replan]:
-        return await self._queries.replans(user_id, after, limit)
+        """Raises RecipientNotFound."""
+        found = await self._queries.replans(user_id, after, limit)
+        if not found and not await self._queries.knows(user_id):
+            raise RecipientNotFound(metadata={"user": str(user_id)})
+        return found
 
     async def replay(self, message_ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
         """The messages that are planned again, and why the others are not."""

@@ -156,6 +156,11 @@ class TestLists:
         rest = await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA), page_size=2, page_token=first.next_page_token))
         assert [replan.version for replan in rest.replans] == [1]
 
+    async def test_changes_of_an_unknown_user_are_not_found(self, stub: Any) -> None:
+        with pytest.raises(grpc.RpcError) as error:
+            await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA)))
+        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+
     @pytest.mark.parametrize("position", [(2**31, 1), (1, 2**31), (-1, 1), ("1", 1), (1,), ()])
     async def test_a_forged_position_among_changes_is_refused(self, stub: Any, position: tuple[Any, ...]) -> None:
         token = pages.token(("replans", ADA), *position)
