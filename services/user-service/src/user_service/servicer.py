@@ -144,6 +144,8 @@ def _named(mask: FieldMask, user: user_pb2.User) -> frozenset[str]:
     paths = [path.partition(".")[0] for path in mask.paths] or [field.name for field, _ in user.ListFields()]
     if "*" in paths:
         return FIELDS
+    if not any(paths):
+        raise _violation("updateMask", "No field of the user is named: name those to change in the body or in the mask, such as firstName.")
     unknown = [path for path in paths if path not in _USER_FIELDS]
     if unknown:
         raise InvalidArgument([FieldViolation("updateMask", _unknown_field(path)) for path in unknown[:MOST_UNKNOWN_NAMED]])

@@ -143,6 +143,14 @@ async def test_a_mask_with_a_misspelt_field(stub: Stub, ada: Callable[..., user_
     ]
 
 
+@pytest.mark.parametrize("paths", [("",), ("", "")])
+async def test_a_mask_that_names_nothing(stub: Stub, ada: Callable[..., user_pb2.User], paths: tuple[str, ...]) -> None:
+    user = await create(stub, ada())
+    code, _, violations = await refusal(update(stub, user_pb2.User(id=user.id), *paths))
+    said = "No field of the user is named: name those to change in the body or in the mask, such as firstName."
+    assert (code, violations) == ("INVALID_ARGUMENT", [("updateMask", said)])
+
+
 async def test_a_stale_version_is_aborted(stub: Stub, ada: Callable[..., user_pb2.User]) -> None:
     user = await create(stub, ada())
     code, message, _ = await refusal(update(stub, user_pb2.User(id=user.id, first_name="Augusta", version=5)))
