@@ -1,4 +1,4 @@
-"""What was measured, against what SPEC's rows ask for, as a table and as JSON."""
+"""What was measured, against the most that is allowed, as a table and as JSON."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -31,7 +31,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the target list."""
+    """One measurement beside the most it may be; `row` says of what kind."""
 
     row: str
     what: str
@@ -45,21 +45,21 @@ class Check:
 
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "MISSED"
-        return f"  {verdict}  {self.row}  {self.what}: {self.measured:,.2f}{self.unit}, at most {self.bound:g}{self.unit}"
+        return f"  {verdict}  {self.row:<5}  {self.what}: {self.measured:,.2f}{self.unit}, at most {self.bound:g}{self.unit}"
 
 
 def checks(deliveries: Sequence[Delivery], plans: Sequence[PlanRun]) -> list[Check]:
     found: list[Check] = []
     for each in deliveries:
         sizes, path = f"{each.messages:,} messages", each.paths[-1]
-        found.append(Check("S1", f"own CPU over the bare loop's, {sizes}", each.ratio, 2))
-        found.append(Check("S5", f"RPCs per 1,000, {sizes}", per_1000(sum(path.cost.rpcs.values()), each.messages), 20))
-        found.append(Check("S5", f"SQL statements per 1,000, {sizes}", per_1000(path.cost.sql, each.messages), 20))
-        found.append(Check("--", f"broken promises, {sizes}", sum(len(run.violations) for run in each.paths), 0))
+        found.append(Check("CPU", f"own CPU over the bare loop's, {sizes}", each.ratio, 2))
+        found.append(Check("calls", f"RPCs per 1,000, {sizes}", per_1000(sum(path.cost.rpcs.values()), each.messages), 20))
+        found.append(Check("calls", f"SQL statements per 1,000, {sizes}", per_1000(path.cost.sql, each.messages), 20))
+        found.append(Check("truth", f"broken promises, {sizes}", sum(len(run.violations) for run in each.paths), 0))
     for plan in plans:
         first, again = next(((f, a) for size, f, a in _PLAN_BOUNDS if plan.birthdays <= size), (float("inf"), float("inf")))
-        found.append(Check("S2", f"planning {plan.birthdays:,} of {plan.people:,}", plan.seconds, first, " s"))
-        found.append(Check("S2", f"planning these {plan.birthdays:,} again", plan.again_seconds, again, " s"))
+        found.append(Check("time", f"planning {plan.birthdays:,} of {plan.people:,}", plan.seconds, first, " s"))
+        found.append(Check("time", f"planning these {plan.birthdays:,} again", plan.again_seconds, again, " s"))
     return found
 
 

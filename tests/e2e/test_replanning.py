@@ -1,4 +1,4 @@
-"""What a change of a user does to the greeting of the day: each row of the specification's table P4, through REST and the whole mesh."""
+"""What a change of a user does to the greeting of the day: each change in each state of the message, through REST and the whole mesh."""
 
 from collections.abc import Iterator
 from datetime import timedelta

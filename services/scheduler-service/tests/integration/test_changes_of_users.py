@@ -1,4 +1,4 @@
-"""SPEC's table P4, row by row, over the fake and over Postgres."""
+"""What each change of a user does to a message in each state, over the fake and over Postgres."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

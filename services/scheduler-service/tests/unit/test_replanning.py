@@ -1,4 +1,4 @@
-"""What a change of a user does, in corners that the table of P4 does not show."""
+"""What a change of a user does, in corners that the suite of changes by states does not reach."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a change of a user does to the plan: SPEC's table P4 and the protocol's rules for edits, as a pure function."""
+"""What a change of a user does to the plan: by the state of each message what is moved, cancelled, asked about or kept, as a pure function."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
