@@ -10,7 +10,7 @@ from resilience.campaign import BACKOFF_SECONDS, LEASE_SECONDS, Campaign, taken,
 
 GREETINGS = 200
 DUE_IN_SECONDS = 7  # both schedulers have looked by then, and share the work
-#: What a killed process held goes on within 5 s of its lease's end; a call that was under way waits for its first backoff too; and this machine may be busy.
+#: What a killed process held goes on within 5 s of its lease's end; a call under way has its first backoff; this machine may be busy.
 SLACK_SECONDS = 5 + BACKOFF_SECONDS + 12
 
 

@@ -1,4 +1,4 @@
-"""What a change of a user does to the plan: by the state of each message what is moved, cancelled, asked about or kept, as a pure function."""
+"""What a change of a user does to the plan, by the state of each message: move, cancel, ask or keep it. A pure function."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
