@@ -80,11 +80,20 @@ def test_a_method_that_the_path_does_not_take(api: Api, method: str, path: str, 
     assert answer.json["message"] == f"This path does not take that method, but {allowed}."
 
 
-@pytest.mark.parametrize("path", ["/api/v1/user", "/api/v2/users", "/api/v1/users/a/b/c", "/api/v1/", "/", "/admin", "/.env"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/user", "/api/v2/users", "/api/v1/users/a/b/c", "/api/v1/", "/", "/admin", "/.env", "//x", "/../", "/docs/x"]
+)
 def test_a_path_where_nothing_is(api: Api, path: str) -> None:
     answer = api.call("GET", path)
     assert (answer.status, answer.json["code"]) == (404, 5)
     assert answer.json["message"] == "There is nothing at this path; /openapi.json lists what there is."
+    assert [(detail["reason"], detail["domain"]) for detail in answer.json["details"] if "reason" in detail] == [("NOT_FOUND", "gateway")]
+    assert [detail["requestId"] for detail in answer.json["details"] if "requestId" in detail] == [answer.headers["x-request-id"]]
+
+
+def test_a_patch_of_nothing(api: Api) -> None:
+    answer = api.call("PATCH", f"{USERS}/{_NOBODY}", {})
+    assert (answer.status, answer.violations) == (400, {"body": "The body changes nothing: name at least one field."})
 
 
 @pytest.mark.parametrize("written", ["7", "not-an-id", "{" + _NOBODY + "}", f"urn:uuid:{_NOBODY}", "%27 OR 1=1 --", "é"])
