@@ -237,8 +237,8 @@ class TestInKafka:
         changed = world.patch(queued, email=f"new.{queued['email']}")
         assert actions(world, changed) == [("recalled", "content_changed")]
         [message] = world.messages(queued)
-        # A claim that is alive when the dispatcher comes back would be faster than the recall, and rightly sent.
-        eventually(lambda: world.delivery(message)["cancelledRevision"], "the recall at the ledger")
+        # A claim that is alive when the dispatcher comes back is faster than the recall, and rightly sent: wait until it has been given up.
+        eventually(lambda: world.delivery(message)["revision"] == message["revision"], "the new revision at the ledger", seconds=60)
         server.start(dispatcher)
         world.message(queued, "SENT", seconds=60)
         assert world.provider.letters(queued["email"]) == []
