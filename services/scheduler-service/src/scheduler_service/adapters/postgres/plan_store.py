@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from scheduler_service.adapters.postgres import partitions, plan, recipients
 from scheduler_service.adapters.postgres.basis import PostgresBasisUnit
-from scheduler_service.adapters.postgres.ways import BY_HASH, BY_ROW
+from scheduler_service.adapters.postgres.ways import BY_HASH, BY_HASH_ALONE, BY_ROW
 from scheduler_service.domain import DayInstant, KindRules, Recipient, Shift, Slice, Slot
 from servicekit.outbox import Outbox
 from servicekit.postgres import database_now, raw, retrying, transaction
@@ -59,7 +59,7 @@ class PostgresPlanStore:
         return await self._run(fill)
 
     async def shifts(self, kind: str, instants: Sequence[DayInstant]) -> list[Shift]:
-        return await self._run(lambda connection, now: plan.shifts(connection, kind, instants, now), BY_HASH)
+        return await self._run(lambda connection, now: plan.shifts(connection, kind, instants, now), BY_HASH_ALONE)
 
     async def move(self, kind: str, instants: Sequence[DayInstant]) -> int:
         return await self._run(lambda connection, now: plan.move(connection, kind, instants, now), BY_HASH)
