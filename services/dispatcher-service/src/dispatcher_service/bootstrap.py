@@ -23,7 +23,7 @@ from dispatcher_service.slots import Slots
 from heyday.dispatcher.v1 import dispatcher_service_pb2 as pb
 from heyday.dispatcher.v1 import dispatcher_service_pb2_grpc as pb_grpc
 from occasions.registry import discover
-from servicekit import failpoint, redis, telemetry
+from servicekit import redis, telemetry
 from servicekit.breaker import Breaker
 from servicekit.clock import Clock, SystemClock
 from servicekit.grpc_server import GrpcServer
@@ -35,7 +35,6 @@ _SERVICE = pb.DESCRIPTOR.services_by_name["DispatcherService"].full_name
 
 def build(settings: DispatcherSettings, readiness: Readiness) -> Sequence[Component]:
     """The parts of the process, in the order of their start. Raises BadTemplates if a text cannot be used."""
-    failpoint.arm(settings.failpoints)
     clock = SystemClock(settings.clock_offset)
     composer = composer_of(settings)
     readiness.set("templates", True)

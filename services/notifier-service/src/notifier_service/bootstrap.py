@@ -18,7 +18,7 @@ from notifier_service.jobs import MonthKeeper
 from notifier_service.service import DeliveryService, Pace
 from notifier_service.servicer import NotifierServicer
 from notifier_service.settings import Settings
-from servicekit import failpoint, grpc_client, redis
+from servicekit import grpc_client, redis
 from servicekit.clock import SystemClock
 from servicekit.grpc_server import GrpcServer
 from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition, PoisonGuard
@@ -42,7 +42,6 @@ SERVICE = notifier_service_pb2.DESCRIPTOR.services_by_name["NotifierService"].fu
 
 def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     """The parts of the process, in the order of their start. Postgres decides readiness; Redis only saves looks."""
-    failpoint.arm(settings.failpoints)
     clock = SystemClock(settings.clock_offset)
     engine = create_engine(settings, "notifier-service")
     hints = redis.client(settings)

@@ -1,43 +1,20 @@
 import asyncio
-import sys
-from functools import partial
 from pathlib import Path
 
+from scheduler_service import bootstrap
 from scheduler_service.settings import MigrationSettings, Settings
-from servicekit import telemetry
+from servicekit.commands import run_command
 from servicekit.postgres.migrations import migrate
-from servicekit.runtime import Readiness, run
 from servicekit.settings import load
-from servicekit.settings_table import settings_table
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-def serve() -> int:
-    from scheduler_service import bootstrap
-
-    settings = load(Settings)
-    telemetry.configure("scheduler-service", settings)
-    readiness = Readiness()
-    return run(partial(bootstrap.build, settings, readiness), grace_seconds=settings.shutdown_grace_seconds, readiness=readiness)
-
-
-def apply_migrations() -> int:
-    from scheduler_service import bootstrap
-
+def apply_migrations() -> None:
     settings = load(MigrationSettings)
     migrate(settings.database_url.get_secret_value(), "scheduler", MIGRATIONS)
     asyncio.run(bootstrap.make_partitions(settings))
-    return 0
 
-
-def show_settings() -> int:
-    print(settings_table(Settings))
-    return 0
-
-
-COMMANDS = {(): serve, ("migrate",): apply_migrations, ("settings",): show_settings}
 
 if __name__ == "__main__":
-    command = COMMANDS.get(tuple(sys.argv[1:]))
-    sys.exit(command() if command else "Usage: python -m scheduler_service [migrate | settings]")
+    run_command("scheduler-service", Settings, bootstrap.build, migrate=apply_migrations)

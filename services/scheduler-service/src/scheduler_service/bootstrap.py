@@ -30,7 +30,6 @@ from scheduler_service.service import Plan, UserChanges
 from scheduler_service.servicer import SchedulerServicer
 from scheduler_service.settings import MigrationSettings, Settings
 from scheduler_service.settlement import Settler
-from servicekit import failpoint
 from servicekit.errors import Unavailable
 from servicekit.grpc_server import GrpcServer
 from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition
@@ -50,7 +49,6 @@ OUTCOMES_GATHER_SECONDS = 0.2
 
 def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     """The parts of the process, in the order of their start. Postgres decides readiness; Kafka only slows things down."""
-    failpoint.arm(settings.failpoints)
     engine = create_engine(settings, "scheduler-service")
     producer = KafkaProducer(settings)
     outbox = Outbox()

@@ -33,4 +33,4 @@ def test_every_mistake_is_listed_at_once() -> None:
 
 def test_an_unknown_command_says_which_there_are() -> None:
     ended = subprocess.run([sys.executable, "-m", "user_service", "sing"], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (1, "Usage: python -m user_service [migrate | settings]\n")
+    assert (ended.returncode, ended.stderr) == (1, "Usage: python -m user_service [settings | migrate]\n")
