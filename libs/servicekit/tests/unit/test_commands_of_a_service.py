@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import pytest
 from pydantic import Field
 
-from servicekit import failpoint
+from servicekit import failpoint, telemetry
 from servicekit.commands import run_command
 from servicekit.runtime import Component, Readiness
 from servicekit.settings import ServiceSettings
@@ -46,6 +46,7 @@ def run(*arguments: str, built: list[str] | None = None, migrated: list[str] | N
 def test_without_an_argument_it_serves_by_the_environment_with_failpoints_armed(monkeypatch: pytest.MonkeyPatch) -> None:
     armed: list[object] = []
     monkeypatch.setattr(failpoint, "arm", armed.append)
+    monkeypatch.setattr(telemetry, "configure", lambda *_: None)
     monkeypatch.setenv("ENVIRONMENT", "test")
     monkeypatch.setenv("METRICS_ADDRESS", "")
     monkeypatch.setenv("GREETING", "Hello")
