@@ -1,26 +1,24 @@
-"""The rules of time as services see them, quick to ask for a whole year, and changed once."""
+"""The rules of time as services see them, changed once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from occasions import zones
-from scheduler_service.domain import KindRules, rules
+from scheduler_service.domain import planning, rules
 
 VERSION = "9999z"
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Remember each answer, of which a year needs the same a hundred times; afterwards all is as it was."""
-    real = KindRules.moments, zones._rules, zones.TZDATA_VERSION
-    KindRules.moments = lru_cache(maxsize=1 << 18)(KindRules.moments)  # type: ignore[method-assign]
+def undone() -> Iterator[None]:
+    """Afterwards all is as it was."""
+    real = zones._rules, zones.TZDATA_VERSION
     try:
         yield
     finally:
-        KindRules.moments, zones._rules, zones.TZDATA_VERSION = real  # type: ignore[method-assign]
-        rules._send_instant.cache_clear()
+        zones._rules, zones.TZDATA_VERSION = real
+        _forget()
 
 
 def adopt(zone: str, hours: int) -> None:
@@ -28,5 +26,9 @@ def adopt(zone: str, hours: int) -> None:
     new, read = ZoneInfo(f"Etc/GMT{-hours:+}"), zones._rules
     zones._rules = lambda name: new if name == zone else read(name)  # type: ignore[assignment]
     zones.TZDATA_VERSION = VERSION
+    _forget()
+
+
+def _forget() -> None:
     rules._send_instant.cache_clear()
-    KindRules.moments.cache_clear()  # type: ignore[attr-defined]
+    planning._everywhere.cache_clear()

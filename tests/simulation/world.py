@@ -102,5 +102,5 @@ class World:
 def world_of(setup: Setup, loop: VirtualLoop) -> Iterator[World]:
     """A world, and for as long the services' own chance and clock by its seed and loop."""
     random.seed(setup.seed)
-    with patch("servicekit.breaker.monotonic", loop.time), new_tzdata.kept():
+    with patch("servicekit.breaker.monotonic", loop.time), new_tzdata.undone():
         yield World(setup, loop)

@@ -2,12 +2,17 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from occasions import zones
 from occasions.civil import CivilDate, LeapDayRule
-from scheduler_service.domain import Basis, Slice, batches, day_instants
+from scheduler_service.domain import Basis, DayInstant, Slice, batches, day_instants
 from scheduler_service.testing import ADA, DAY, person, rules
 
 BERLIN = "Europe/Berlin"
 HOUR = timedelta(hours=1)
+
+
+def _instants(zone: str, now: datetime) -> list[DayInstant]:
+    return [instant for instant in day_instants(rules().kinds["birthday"], now, 48 * HOUR) if instant.moments.timezone == zone]
 
 
 def test_late_lasts_until_the_local_day_ends_and_belated_for_its_hours() -> None:
@@ -38,20 +43,30 @@ def test_the_rule_by_which_an_instant_was_found_is_kept() -> None:
     ],
 )
 def test_open_dates_are_those_that_could_still_go_out_or_fall_due_soon(now: datetime, days: list[int]) -> None:
-    assert [day.day for day, _ in rules().kinds["birthday"].open_moments(BERLIN, now, 48 * HOUR)] == days
+    assert [instant.local_date.day for instant in _instants(BERLIN, now)] == days
 
 
 def test_every_accepted_zone_has_its_instants_aliases_too() -> None:
     instants = day_instants(rules().kinds["birthday"], DAY, 48 * HOUR)
-    zones = {instant.moments.timezone for instant in instants}
-    assert {"Europe/Berlin", "US/Eastern", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"} <= zones
-    assert len(zones) > 550
+    names = {instant.moments.timezone for instant in instants}
+    assert {"Europe/Berlin", "US/Eastern", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"} <= names
+    assert len(names) > 550
+
+
+@pytest.mark.parametrize("now", [datetime(2027, 10, 30, 21, 59, 59, tzinfo=UTC) + n * timedelta(hours=5, minutes=7) for n in range(12)])
+@pytest.mark.parametrize("horizon", [timedelta(), 48 * HOUR])
+def test_the_open_instants_are_those_that_a_look_at_each_zone_and_date_finds(now: datetime, horizon: timedelta) -> None:
+    kind = rules().kinds["birthday"]
+    dates = [now.date() + timedelta(days=days) for days in range(-8, 9)]
+    looked_at = [(date, kind.moments(name, date)) for name in zones.accepted() for date in dates]
+    assert {(i.local_date, i.moments) for i in day_instants(kind, now, horizon)} == {
+        (date, moments) for date, moments in looked_at if kind.is_open(moments, now, horizon)
+    }
 
 
 def test_a_28_february_is_also_that_of_the_leap_day_for_those_who_say_so() -> None:
     now = datetime(2026, 2, 27, tzinfo=UTC)
-    instants = day_instants(rules().kinds["birthday"], now, 48 * HOUR, ["UTC"])
-    days = {(i.local_date.day, i.month, i.day, i.leap_day_rule) for i in instants if i.local_date == date(2026, 2, 28)}
+    days = {(i.local_date.day, i.month, i.day, i.leap_day_rule) for i in _instants("UTC", now) if i.local_date == date(2026, 2, 28)}
     assert days == {(28, 2, 28, ""), (28, 2, 29, "FEB_28")}
 
 
@@ -62,7 +77,7 @@ def test_observed_dates_are_those_of_the_years_round_now() -> None:
 
 
 def test_slices_are_put_together_until_there_are_enough() -> None:
-    [instant, *_] = day_instants(rules().kinds["birthday"], DAY, 48 * HOUR, ["UTC"])
+    [instant, *_] = _instants("UTC", DAY)
     pieces = [Slice(instant, ADA, ADA, size) for size in (4, 4, 4, 10, 1)]
     assert [[piece.size for piece in batch] for batch in batches(pieces, 8)] == [[4, 4], [4, 10], [1]]
 

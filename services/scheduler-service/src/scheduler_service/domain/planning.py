@@ -1,8 +1,9 @@
 """What the plan of all users is made of: instants by zone and day, cut into slices that one statement can take."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from occasions import zones
@@ -57,17 +58,41 @@ class Shift:
     largest: timedelta
 
 
-def day_instants(rules: KindRules, now: datetime, horizon: timedelta, names: Iterable[str] | None = None) -> list[DayInstant]:
+@dataclass(frozen=True, slots=True)
+class _LocalDate:
+    """One local date all over the world, with the bounds that tell most dates from a look at each zone."""
+
+    instants: Sequence[DayInstant]
+    first_due_at: datetime
+    last_due_at: datetime
+    first_expires_at: datetime
+    last_expires_at: datetime
+
+    def open(self, now: datetime, until: datetime) -> Sequence[DayInstant]:
+        if self.last_expires_at <= now or until <= self.first_due_at:
+            return ()
+        if now < self.first_expires_at and self.last_due_at < until:
+            return self.instants
+        return [instant for instant in self.instants if now < instant.moments.expires_at and instant.moments.due_at < until]
+
+
+def day_instants(rules: KindRules, now: datetime, horizon: timedelta) -> list[DayInstant]:
     """Every instant whose greeting could still go out, or falls due within the horizon, in every zone a user may have been given.
 
     Aliases too: another tzdata may have called them by that name.
     """
-    return [
-        DayInstant(local_date, match.month, match.day, str(match.rule or ""), moments)
-        for name in (sorted(zones.accepted()) if names is None else names)
-        for local_date, moments in rules.open_moments(name, now, horizon)
-        for match in rules.occasion.observing(local_date)
-    ]
+    dates = rules.dates_round(now, horizon)
+    return [instant for local_date in dates for instant in _everywhere(rules, local_date).open(now, now + horizon)]
+
+
+# *recover* asks for the same few days each time; two kinds have less than this between them.
+@lru_cache(maxsize=32)
+def _everywhere(rules: KindRules, local_date: date) -> _LocalDate:
+    moments = [rules.moments(name, local_date) for name in sorted(zones.accepted())]
+    matches = [(match.month, match.day, str(match.rule or "")) for match in rules.occasion.observing(local_date)]
+    due, expires = [each.due_at for each in moments], [each.expires_at for each in moments]
+    instants = [DayInstant(local_date, *match, each) for each in moments for match in matches]
+    return _LocalDate(instants, min(due), max(due), min(expires), max(expires))
 
 
 def batches(slices: Sequence[Slice], slots: int) -> Iterator[list[Slice]]:

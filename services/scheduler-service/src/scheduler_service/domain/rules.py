@@ -38,14 +38,10 @@ class KindRules:
         late_until = instant.day_ends_at if self.late is None else min(instant.day_ends_at, instant.at + self.late)
         return Moments(instant.at, late_until, late_until + self.belated, instant.zone, zones.TZDATA_VERSION, instant.rule.value)
 
-    def open_moments(self, zone: str, now: datetime, horizon: timedelta) -> Iterator[tuple[date, Moments]]:
-        """The zone's local dates whose greeting could still go out, or falls due within the horizon, in order."""
-        first = now.astimezone(UTC).date() - (self.belated + 3 * ONE_DAY)
-        for days in range((self.belated + horizon).days + 7):
-            local_date = first + ONE_DAY * days
-            moments = self.moments(zone, local_date)
-            if self.is_open(moments, now, horizon):
-                yield local_date, moments
+    def dates_round(self, now: datetime, horizon: timedelta) -> Iterator[date]:
+        """Every local date whose greeting could still go out somewhere, or falls due somewhere within the horizon; and a few more."""
+        first = now.astimezone(UTC).date() - self.belated - 3 * ONE_DAY
+        return (first + ONE_DAY * days for days in range((self.belated + horizon).days + 7))
 
     def is_open(self, moments: Moments, now: datetime, horizon: timedelta) -> bool:
         return moments.expires_at > now and moments.due_at < now + horizon
