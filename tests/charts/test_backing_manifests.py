@@ -1,5 +1,6 @@
 """What belongs to the cluster and not to a release: valid, and of one mind with the charts, the topics and the services."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,24 @@ def test_three_brokers_lose_no_acknowledged_record() -> None:
 def test_every_listener_asks_for_tls_and_a_password() -> None:
     (kafka,) = of_kind(read_yaml(K8S / "production" / "kafka.yaml"), "Kafka")
     assert all(each["tls"] and each["authentication"]["type"] == "scram-sha-512" for each in kafka["spec"]["kafka"]["listeners"])
+
+
+def test_postgres_logs_no_row() -> None:
+    """Nor a parameter: either quotes names and addresses."""
+    silent = {"log_error_verbosity": "terse", "log_parameter_max_length": "0", "log_parameter_max_length_on_error": "0"}
+    (cluster,) = of_kind(read_yaml(K8S / "production" / "postgres.yaml"), "Cluster")
+    assert silent.items() <= cluster["spec"]["postgresql"]["parameters"].items()
+    (deployment,) = of_kind(read_yaml(K8S / "dev" / "postgres.yaml"), "Deployment")
+    arguments = pod_of(deployment)["spec"]["containers"][0]["args"]
+    assert silent.items() <= dict(each.split("=") for each in arguments if each != "-c").items()
+
+
+def test_no_manifest_names_a_registry() -> None:
+    """Whoever mirrors the images says so to the cluster, in one place, and not in our files."""
+    for path in sorted(K8S.rglob("*.yaml")):
+        for image in re.findall(r"^\s*(?:- )?image(?:Name)?: *(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            host, _, rest = image.partition("/")
+            assert not (rest and re.search(r"[.:]|^localhost$", host)), f"{path.name}: {image}"
 
 
 def test_production_values_are_those_of_the_resources() -> None:
