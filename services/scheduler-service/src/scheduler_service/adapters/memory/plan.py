@@ -90,8 +90,9 @@ class MemoryPlanStore(MemoryStore):
     async def slices(self, rules: KindRules, instants: Sequence[DayInstant], slots: int) -> Sequence[Slice]:
         found = []
         for instant in instants:
-            users = sorted(slot.user_id for slot in self._slots_on(rules, instant))
-            above = _NOBODY
+            if not (slots_on := self._slots_on(rules, instant)):
+                continue
+            users, above = sorted(slot.user_id for slot in slots_on), _NOBODY
             for start in range(0, len(users), slots):
                 piece = users[start : start + slots]
                 found.append(Slice(instant, above, piece[-1], len(piece)))
@@ -123,8 +124,8 @@ class MemoryPlanStore(MemoryStore):
         return True
 
     def _moving(self, kind: str, instants: Sequence[DayInstant]) -> list[tuple[Message, DayInstant]]:
-        by_place = {(instant.moments.timezone, instant.local_date): instant for instant in instants}
         ahead = [m for m in self.tables.messages.where("state", State.SCHEDULED) if m.kind == kind and m.send_at > self.clock()]
+        by_place = {(i.moments.timezone, i.local_date): i for i in instants if ahead}
         pairs = [(m, by_place[place]) for m in ahead if (place := (m.moments.timezone, m.local_date)) in by_place]
         return [(message, instant) for message, instant in pairs if not message.moments.same_instants(instant.moments)]
 

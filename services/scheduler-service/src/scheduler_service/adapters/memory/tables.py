@@ -39,7 +39,8 @@ class Table(dict[K, V]):
             self[key] = row
 
     def where(self, index: str, value: Hashable) -> list[V]:
-        return [self[key] for key in self._entries.get((index, value), ())]
+        entry = self._entries.get((index, value))
+        return [self[key] for key in entry] if entry else []
 
     def _put(self, key: K, row: V | None) -> Undo:
         before = self.get(key)
