@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import grpc.aio
@@ -13,11 +14,10 @@ from heyday.dispatcher.v1.dispatcher_service_pb2 import DispatchRequest
 from notifier_service.adapters.dispatcher import result_of
 from notifier_service.adapters.kafka import KafkaAnnouncer
 from notifier_service.adapters.memory import MemoryLedger, MemorySentHints
-from notifier_service.consumer.cancelled import CancelledConsumer
+from notifier_service.consumer.cancelled import take_cancelled
 from notifier_service.consumer.desk import DueDesk
 from notifier_service.consumer.due import HELD_BACKOFF
 from notifier_service.consumer.parsing import parse_cancelled, parse_due
-from notifier_service.consumer.sieve import Sieve
 from notifier_service.domain import Due, Result, Terms
 from notifier_service.ports import DispatchCut, DispatchRefused
 from notifier_service.service import DeliveryService
@@ -25,7 +25,7 @@ from scheduler_service.adapters.due_topic import TOPIC as DUE_TOPIC
 from scheduler_service.adapters.questions import TOPIC as CANCELLED_TOPIC
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME
 from servicekit.errors import Unavailable
-from servicekit.kafka import Partition, PoisonGuard
+from servicekit.kafka import BatchConsumer, Partition, Sieve
 from simulation.broker import Broker, Member
 from simulation.chance import Chance, Faulty
 from simulation.dispatcher import DispatcherServer
@@ -75,8 +75,8 @@ async def run(post: Post, process: Process, tasks: asyncio.TaskGroup) -> None:
     tasks.create_task(works.retry_held())
 
     asked = post.broker.group(CANCELLED_GROUP, CANCELLED_TOPIC)
-    sieve = Sieve(parse_cancelled, PoisonGuard(CANCELLED_GROUP), post.broker, POISON)
-    cancelled = CancelledConsumer(process.join(asked, Member(asked)), sieve, service, grace_seconds=0)
+    sieve = Sieve(CANCELLED_GROUP, parse_cancelled, post.broker, POISON)
+    cancelled = BatchConsumer(process.join(asked, Member(asked)), sieve, partial(take_cancelled, service), grace_seconds=0)
     await cancelled.start()
     tasks.create_task(until_dead(cancelled))
 

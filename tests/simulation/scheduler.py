@@ -13,7 +13,7 @@ from scheduler_service.adapters.due_topic import TOPIC as DUE_TOPIC
 from scheduler_service.adapters.due_topic import KafkaDueTopic
 from scheduler_service.adapters.memory import Tables
 from scheduler_service.adapters.questions import question
-from scheduler_service.consumer import BatchConsumer, Intake, message_outcome, user_changed
+from scheduler_service.consumer import Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
 from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules, State
 from scheduler_service.emission import Emitter
@@ -22,13 +22,14 @@ from scheduler_service.planning import Planner
 from scheduler_service.recovery import Patience, Recoverer
 from scheduler_service.service import UserChanges
 from scheduler_service.settlement import Settler
-from servicekit.kafka import Partition
+from servicekit.kafka import BatchConsumer, Partition, Sieve
 from simulation.broker import Backlog, Broker, Member
 from simulation.chance import Chance, Faulty, faulty_unit
 from simulation.processes import Process, Pulse, steadily, until_dead, until_done
 from simulation.virtual import VirtualClock
 
 CHANGES_GROUP = "scheduler.user-changed"
+POISON = "heyday.scheduler.v1.poison"
 OUTCOMES_GROUP = "scheduler.message-outcome"
 DUE_GROUP = "notifier.due"
 DAYS_BACK = 5
@@ -124,8 +125,8 @@ def _consumers(plan: Plan, process: Process) -> list[BatchConsumer[Any]]:
     changes = process.join(change_group, Member(change_group, stored=stored))
     outcomes = process.join(outcome_group, Member(outcome_group))
     return [
-        BatchConsumer(CHANGES_GROUP, changes, user_changed, intake.take_changes, plan.broker, grace_seconds=0),
-        BatchConsumer(OUTCOMES_GROUP, outcomes, message_outcome, intake.take_outcomes, plan.broker, grace_seconds=0),
+        BatchConsumer(changes, Sieve(CHANGES_GROUP, user_changed, plan.broker, POISON), intake.take_changes, grace_seconds=0),
+        BatchConsumer(outcomes, Sieve(OUTCOMES_GROUP, message_outcome, plan.broker, POISON), intake.take_outcomes, grace_seconds=0),
     ]
 
 

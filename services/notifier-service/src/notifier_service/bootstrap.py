@@ -8,11 +8,10 @@ from notifier_service.adapters.dispatcher import GrpcDispatcher
 from notifier_service.adapters.kafka import KafkaAnnouncer
 from notifier_service.adapters.postgres import Partitions, PostgresDeliveryReader, PostgresLedger
 from notifier_service.adapters.redis import RedisSentHints
-from notifier_service.consumer.cancelled import CancelledConsumer
+from notifier_service.consumer.cancelled import take_cancelled
 from notifier_service.consumer.desk import DueDesk
 from notifier_service.consumer.due import Bounds, DueConsumer
 from notifier_service.consumer.parsing import parse_cancelled, parse_due
-from notifier_service.consumer.sieve import Sieve
 from notifier_service.inquiry import Inquiry
 from notifier_service.jobs import MonthKeeper
 from notifier_service.service import DeliveryService, Pace
@@ -21,7 +20,7 @@ from notifier_service.settings import Settings
 from servicekit import grpc_client, redis
 from servicekit.clock import SystemClock
 from servicekit.grpc_server import GrpcServer
-from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition, PoisonGuard
+from servicekit.kafka import BatchConsumer, KafkaConsumer, KafkaProducer, Partition, Sieve
 from servicekit.postgres import create_engine, ping
 from servicekit.runtime import Closing, Component, Readiness, probe
 from servicekit.telemetry import metrics_server
@@ -65,13 +64,14 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         await due.revoked(partitions)
 
     due_records = KafkaConsumer(settings, group=DUE_GROUP, topics=[DUE_TOPIC], batch_records=settings.batch_records, revoked=revoked)
-    due_sieve = Sieve(parse_due, PoisonGuard(DUE_GROUP), producer, POISON_TOPIC)
+    due_sieve = Sieve(DUE_GROUP, parse_due, producer, POISON_TOPIC)
     bounds = Bounds(settings.batches_in_flight, settings.batch_records, grace_seconds=settings.shutdown_grace_seconds)
     due = DueConsumer(due_records, due_sieve, desk, service, clock, bounds)
 
     cancelled_records = KafkaConsumer(settings, group=CANCELLED_GROUP, topics=[CANCELLED_TOPIC])
-    cancelled_sieve = Sieve(parse_cancelled, PoisonGuard(CANCELLED_GROUP), producer, POISON_TOPIC)
-    cancelled = CancelledConsumer(cancelled_records, cancelled_sieve, service, settings.shutdown_grace_seconds)
+    cancelled_sieve = Sieve(CANCELLED_GROUP, parse_cancelled, producer, POISON_TOPIC)
+    take = partial(take_cancelled, service)
+    cancelled = BatchConsumer(cancelled_records, cancelled_sieve, take, grace_seconds=settings.shutdown_grace_seconds)
 
     register = partial(
         notifier_service_pb2_grpc.add_NotifierServiceServicer_to_server, NotifierServicer(Inquiry(PostgresDeliveryReader(engine)))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 
@@ -11,16 +12,15 @@ from heyday.scheduler.v1.message_cancelled_pb2 import MessageCancelled
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
 from notifier_service.adapters.kafka import KafkaAnnouncer
 from notifier_service.adapters.memory import MemoryLedger, MemorySentHints, ScriptedDispatcher
-from notifier_service.consumer.cancelled import CancelledConsumer
+from notifier_service.consumer.cancelled import take_cancelled
 from notifier_service.consumer.desk import DueDesk
 from notifier_service.consumer.due import Bounds, DueConsumer
 from notifier_service.consumer.parsing import parse_cancelled, parse_due
-from notifier_service.consumer.sieve import Sieve
 from notifier_service.domain import Result, State, Terms, Tried
 from notifier_service.service import DeliveryService, Pace
 from servicekit.clock import SystemClock
 from servicekit.errors import Unavailable
-from servicekit.kafka import Partition, PoisonGuard, Record
+from servicekit.kafka import BatchConsumer, Partition, Record, Sieve
 from servicekit.runtime import Backoff
 from servicekit.testing import MemoryBroker, MemoryConsumer, MemoryProducer, wait_until
 
@@ -56,16 +56,15 @@ class Edge:
         self.kafka = MemoryConsumer(self.broker, group=GROUP, topics=["due"])
         self.due = DueConsumer(
             self.kafka,
-            Sieve(parse_due, PoisonGuard("test.due"), self.producer, "poison"),
+            Sieve("test.due", parse_due, self.producer, "poison"),
             self.desk,
             self.service,
             SystemClock(),
             Bounds(batches_in_flight=2, batch_records=100, probe_records=1, grace_seconds=4.5, held_backoff=QUICKLY),
         )
         questions = MemoryConsumer(self.broker, group="notifier.cancelled", topics=["cancelled"])
-        self.cancelled = CancelledConsumer(
-            questions, Sieve(parse_cancelled, PoisonGuard("test.cancelled"), self.producer, "poison"), self.service, 1
-        )
+        cancelled_sieve = Sieve("test.cancelled", parse_cancelled, self.producer, "poison")
+        self.cancelled = BatchConsumer(questions, cancelled_sieve, partial(take_cancelled, self.service), grace_seconds=1)
 
     async def _play(self, payloads: Sequence[bytes]) -> Groups:
         for position in range(len(payloads)):

@@ -19,7 +19,7 @@ from scheduler_service.adapters.postgres.queries import PostgresQueries
 from scheduler_service.adapters.postgres.recover import recovery
 from scheduler_service.adapters.postgres.replan import PostgresReplanStore
 from scheduler_service.adapters.postgres.ticks import PostgresTicks
-from scheduler_service.consumer import BatchConsumer, Intake, message_outcome, user_changed
+from scheduler_service.consumer import Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
 from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules
 from scheduler_service.emission import Emitter
@@ -32,7 +32,7 @@ from scheduler_service.settings import MigrationSettings, Settings
 from scheduler_service.settlement import Settler
 from servicekit.errors import Unavailable
 from servicekit.grpc_server import GrpcServer
-from servicekit.kafka import KafkaConsumer, KafkaProducer, Partition
+from servicekit.kafka import BatchConsumer, KafkaConsumer, KafkaProducer, Partition, Sieve
 from servicekit.outbox import Outbox, Relay
 from servicekit.postgres import create_engine, ping
 from servicekit.runtime import Backoff, Closing, Component, Loop, Readiness, probe
@@ -43,6 +43,7 @@ log = structlog.get_logger()
 SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"].full_name
 CHANGES_GROUP = "scheduler.user-changed"
 OUTCOMES_GROUP = "scheduler.message-outcome"
+POISON_TOPIC = "heyday.scheduler.v1.poison"
 #: Nobody waits for the plan to say SENT: what comes within this time is settled by one statement.
 OUTCOMES_GATHER_SECONDS = 0.2
 
@@ -91,9 +92,9 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         Preparation(planner, readiness),
         relay,
         changes,
-        BatchConsumer(CHANGES_GROUP, changes, user_changed, intake.take_changes, producer),
+        BatchConsumer(changes, Sieve(CHANGES_GROUP, user_changed, producer, POISON_TOPIC), intake.take_changes),
         outcomes,
-        BatchConsumer(OUTCOMES_GROUP, outcomes, message_outcome, intake.take_outcomes, producer),
+        BatchConsumer(outcomes, Sieve(OUTCOMES_GROUP, message_outcome, producer, POISON_TOPIC), intake.take_outcomes),
         *(Loop(f"{job.id}-schedule", partial(follow_schedule, job, runner, ticks)) for job in runner.scheduled),
         *([Loop("due-watch", watch.follow)] if JobName.EMIT in settings.enabled_jobs else []),
         probe("postgres-probe", partial(ping, engine), readiness),

@@ -48,9 +48,6 @@ STOOD_BACK = Gauge("scheduler_plan_stands_back", "1 while this replica's rules a
 DEFAULT_PARTITION_ROWS = Gauge("scheduler_default_partition_rows", "Messages that no month's partition was made for; any is an alert.")
 REFUSED = Counter("scheduler_transitions_refused", "Changes that a message's state does not allow, and were not made.", ["transition"])
 TZDATA = Gauge("scheduler_tzdata", "1, labelled with the version of the time-zone rules.", ["version"])
-_RECORDS = Counter(
-    "scheduler_records_consumed", "Records of other services' topics, by whether they could be read.", ["consumer", "result"]
-)
 
 
 def late(kind: str, lateness: Sequence[float], on_time: float) -> None:
@@ -61,8 +58,3 @@ def late(kind: str, lateness: Sequence[float], on_time: float) -> None:
     punctual = sum(seconds <= on_time for seconds in lateness)
     SENT.labels(kind, "on_time").inc(punctual)
     SENT.labels(kind, "late").inc(len(lateness) - punctual)
-
-
-def consumed(consumer: str, records: int, poison: int) -> None:
-    _RECORDS.labels(consumer, "read").inc(records - poison)
-    _RECORDS.labels(consumer, "poison").inc(poison)

@@ -8,12 +8,11 @@ import structlog
 
 from notifier_service import metrics
 from notifier_service.consumer.desk import DueDesk
-from notifier_service.consumer.sieve import Sieve, Sifted
 from notifier_service.domain import Due
 from notifier_service.service import DeliveryService
 from servicekit import failpoint
 from servicekit.clock import Clock
-from servicekit.kafka import Consumer, Partition, Received, TooManyPoisonRecords, consumer_span
+from servicekit.kafka import Consumer, Partition, Received, Sieve, Sifted, TooManyPoisonRecords, consumer_span
 from servicekit.runtime import Backoff
 
 _log = structlog.get_logger()

@@ -11,15 +11,12 @@ from heyday.scheduler.v1.message_cancelled_pb2 import MessageCancelled
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
 from notifier_service.domain import Cancellation, Due, content_digest
 from occasions.identity import local_date_of
+from servicekit.kafka import Unreadable
 
 ID_BYTES = 16
 UUID_VERSION = 8
 _REST_OF_AN_ID = bytes.fromhex("000080008000000000000000")
 TIMES_OF_DUE = ("not_before_time", "not_after_time", "expire_time")
-
-
-class Unreadable(ValueError):
-    """The record is not what its topic promises."""
 
 
 def parse_due(value: bytes) -> Due:

@@ -12,16 +12,13 @@ from heyday.user.v1.user_pb2 import LeapDayRule, User
 from occasions.civil import CivilDate
 from scheduler_service.domain import Recipient
 from scheduler_service.outcomes import Outcome, Result
+from servicekit.kafka import Unreadable
 
 _DEFAULT_LOCALE = "en"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESULTS = {MessageOutcome.Result.Value(result.value): result for result in Result}
 # A date whose snapshot does not say since when it is known: nothing past is planned for it.
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-
-class Unreadable(Exception):
-    """The record's value cannot be read."""
 
 
 def user_changed(value: bytes) -> Recipient:

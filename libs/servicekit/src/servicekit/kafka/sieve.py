@@ -6,13 +6,18 @@ from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from notifier_service.consumer.parsing import Unreadable
 from servicekit.errors import Unavailable
-from servicekit.kafka import PoisonGuard, Producer, Received, Record, dead_letter
-from servicekit.runtime import Backoff
+from servicekit.kafka.poison import PoisonGuard, dead_letter
+from servicekit.kafka.ports import Producer
+from servicekit.kafka.records import Received, Record
+from servicekit.loops import Backoff
 
 _log = structlog.get_logger()
 T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """The record is not what its topic promises."""
 
 
 class Sifted(NamedTuple, Generic[T]):
@@ -24,11 +29,12 @@ class Sifted(NamedTuple, Generic[T]):
 
 
 class Sieve(Generic[T]):
-    """Parses batches, and stores what is poison on a topic of its own."""
+    """Parses a consumer group's batches, and stores what is poison on a topic of its own. `parse` raises Unreadable."""
 
-    def __init__(self, parse: Callable[[bytes], T], guard: PoisonGuard, producer: Producer, topic: str) -> None:
+    def __init__(self, group: str, parse: Callable[[bytes], T], producer: Producer, topic: str) -> None:
+        self.group = group
         self._parse = parse
-        self._guard = guard
+        self._guard = PoisonGuard(group)
         self._producer = producer
         self._topic = topic
 
@@ -39,7 +45,7 @@ class Sieve(Generic[T]):
             try:
                 sifted.readable.append((received, self._parse(received.value)))
             except Unreadable as error:
-                _log.error("record.poison", position=str(received.partition), offset=received.offset, error=str(error))
+                _log.error("record.poison", group=self.group, position=str(received.partition), offset=received.offset, error=str(error))
                 sifted.poison.append(received)
                 sifted.kept.append(dead_letter(received, error, self._topic))
         self._guard.saw(len(batch), len(sifted.poison))
