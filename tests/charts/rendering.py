@@ -76,7 +76,11 @@ def containers(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
 
 def environment_of(objects: Sequence[Object], chart: str) -> dict[str, str]:
     """The environment variables of a chart's process; every secret is sixteen letters."""
-    container = pod_of(named(objects, "Deployment", chart))["spec"]["containers"][0]
+    return variables_of(objects, pod_of(named(objects, "Deployment", chart))["spec"]["containers"][0])
+
+
+def variables_of(objects: Sequence[Object], container: Object) -> dict[str, str]:
+    """The environment variables of a container; every secret is sixteen letters."""
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
         found |= {

@@ -10,7 +10,6 @@ from charts.rendering import (
     containers,
     json_change,
     name_of,
-    named,
     of_kind,
     pod_of,
     render,
@@ -127,15 +126,6 @@ def test_only_the_gateway_is_open_to_everybody(objects: list[Object]) -> None:
     for policy in of_kind(objects, "NetworkPolicy"):
         is_open = any("from" not in rule for rule in policy["spec"].get("ingress", []))
         assert is_open == policy["metadata"]["name"].endswith("-gateway"), name_of(policy)
-
-
-def test_callers_and_called_agree_about_each_other(objects: list[Object]) -> None:
-    for policy in of_kind(objects, "NetworkPolicy"):
-        caller = policy["spec"]["podSelector"]["matchLabels"].get("app.kubernetes.io/name")
-        for called in (peer["podSelector"]["matchLabels"] for rule in policy["spec"].get("egress", []) for peer in rule.get("to", [])):
-            entrance = named(objects, "NetworkPolicy", called["app.kubernetes.io/name"])["spec"]["ingress"][0]
-            clients = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for peer in entrance["from"]]
-            assert caller in clients
 
 
 def test_hooks_stand_alone(objects: list[Object]) -> None:

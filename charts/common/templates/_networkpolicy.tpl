@@ -1,5 +1,6 @@
 {{/*
-Nothing in or out but what the chart names: its clients and Prometheus; DNS, its servers, what it calls.
+Nothing in or out but what the chart names: its clients and Prometheus; DNS, its servers, what it calls, what its settings name by URL.
+A policy cannot name hosts outside the cluster, nor know whether a host is inside: for those it gives the port alone.
 */}}
 {{- define "common.networkPolicy" -}}
 {{- $common := .Values.common -}}
@@ -42,10 +43,7 @@ spec:
 {{- define "common.networkEgress" -}}
 {{- $common := .Values.common -}}
 {{- $global := $common.global -}}
-- ports:
-    - port: 53
-      protocol: UDP
-    - port: 53
+{{ include "common.egressToDNS" . }}
 {{- if $common.postgres.role }}
 - ports:
     - port: {{ $global.postgres.port }}
@@ -55,25 +53,59 @@ spec:
     - port: {{ $global.redis.port }}
 {{- end }}
 {{- if $common.kafka.enabled }}
-- ports:
-    {{- range $global.kafka.bootstrapServers | splitList "," }}
-    - port: {{ . | trim | splitList ":" | last | int }}
-    {{- end }}
+{{ include "common.egressToKafka" . }}
 {{- end }}
 {{- if and $common.traces.enabled $global.otlpEndpoint }}
 - ports:
-    - port: {{ $global.otlpEndpoint | splitList ":" | last | int }}
+    - port: {{ include "common.urlPort" $global.otlpEndpoint }}
+{{- end }}
+{{- range $value := $common.settings }}
+{{- $text := include "common.settingText" (dict "value" $value "root" $) }}
+{{- if regexMatch "^https?://" $text }}
+- ports:
+    - port: {{ include "common.urlPort" $text }}
+{{- end }}
+{{- end }}
+{{- if $common.settings.SMTP_HOST }}
+- ports:
+    - port: {{ $common.settings.SMTP_PORT | default 587 | int }}
 {{- end }}
 {{- range $called := $common.calls }}
-- ports:
-    - port: 50051
-  to:
-    - podSelector:
-        matchLabels:
-          app.kubernetes.io/name: {{ $called }}
-          app.kubernetes.io/instance: {{ $.Release.Name }}
+{{ include "common.egressToChart" (dict "root" $ "chart" $called "port" 50051) }}
 {{- end }}
 {{- with $common.networkPolicy.egress }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- define "common.egressToDNS" -}}
+- ports:
+    - port: 53
+      protocol: UDP
+    - port: 53
+{{- end -}}
+
+{{- define "common.egressToKafka" -}}
+- ports:
+    {{- range .Values.common.global.kafka.bootstrapServers | splitList "," }}
+    - port: {{ . | trim | splitList ":" | last | int }}
+    {{- end }}
+{{- end -}}
+
+{{- define "common.egressToChart" -}}
+- ports:
+    - port: {{ .port }}
+  to:
+    - podSelector:
+        matchLabels:
+          app.kubernetes.io/name: {{ .chart }}
+          app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end -}}
+
+{{/*
+The port that a URL leads to, said or not.
+*/}}
+{{- define "common.urlPort" -}}
+{{- $url := urlParse . -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) -}}
 {{- end -}}
