@@ -19,6 +19,8 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from occasions import zones
+from simulation.almanac import picture_of
 from simulation.chance import Rates
 from simulation.judge import Verdict
 from simulation.run import simulate
@@ -75,16 +77,17 @@ def _watched(setup: Setup) -> tuple[World, Verdict]:
 
 def _report(world: World, verdict: Verdict, seconds: float) -> None:
     setup, chance = world.setup, world.chance
-    zones = len({recipient.timezone for person in world.people for _, recipient in person.history})
-    changes = sum(len(person.history) - 1 for person in world.people)
-    console.print(
-        f"Seed {setup.seed}: {setup.days} days from {setup.begins_at:%Y-%m-%d}, {setup.people} people in {zones} zones, {changes} changes."
-    )
+    events = world.users.store.state.events
+    names, stored = min(setup.people, len(zones.accepted())), len({user.profile.timezone for user in events})
+    people = f"{setup.people:,} people under {names} names of tzdata, in time {stored} of its {len(zones.stored())} zones"
+    changes = f"{len(events) - setup.people:,} changes"
+    console.print(f"Seed {setup.seed}: {setup.days} days from {setup.begins_at:%Y-%m-%d}, {people}, {changes}.")
     faults = sum(chance.faults.values())
     console.print(f"{chance.steps:,} steps in {seconds:.1f} s of one core, {chance.steps / seconds:,.0f} a second; {faults:,} faults.")
     for name, count in sorted(_grouped(chance.faults).items(), key=lambda item: -item[1]):
         console.print(f"  {count:6,} {name}")
-    console.print(f"Messages: {', '.join(f'{count:,} {state}' for state, count in verdict.states.most_common())}.")
+    for line in picture_of(world.plan.tables.messages.values()):
+        console.print(line)
     console.print(f"{verdict.owed:,} greetings were owed for sure; the provider was called {world.provider.calls:,} times.")
     if not verdict.violations:
         console.print("Nothing lost, nothing doubled, nothing early.")
@@ -107,7 +110,7 @@ def _grouped(faults: Counter[str]) -> Counter[str]:
     """Faults of steps by their kind; each place of them would be a line."""
     grouped: Counter[str] = Counter()
     for name, count in faults.items():
-        grouped[re.sub(r" (before|after) .*", " step", name)] += count
+        grouped[re.sub(r" (before|after|at) .*", " step", name)] += count
     return grouped
 
 

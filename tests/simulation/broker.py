@@ -12,6 +12,8 @@ from simulation.virtual import VirtualClock
 
 PARTITIONS = 8
 MOST_IN_A_BATCH = 40
+#: What is not stored by then is not stored any more.
+ACKNOWLEDGED_SECONDS = 10.0
 
 Stored = Callable[[Collection[Partition]], Awaitable[Mapping[Partition, int]]]
 
@@ -47,7 +49,11 @@ class Broker:
         """The Producer port: when an acknowledgement is missing, any part of the records may be stored."""
         if not records:
             return
-        await self.chance.before("kafka.produce")
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+                await self.chance.before("kafka.produce")
+        except TimeoutError:
+            raise KafkaUnavailable from None
         if self.clock.monotonic() < self.away_until:
             raise KafkaUnavailable
         if self.chance.happens(0.01, "acknowledgement lost"):

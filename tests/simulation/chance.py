@@ -12,7 +12,7 @@ from typing import Any
 from servicekit.errors import Unavailable
 
 #: Methods that run the work they are given in their own transaction.
-_TRANSACTIONS = frozenset({"replan", "settle", "change_basis"})
+_TRANSACTIONS = frozenset({"replan", "settle", "change_basis", "transact"})
 
 
 class Died(Exception):
@@ -58,6 +58,11 @@ class Chance:
     async def after(self, place: str) -> None:
         await self._trouble("after", place)
 
+    async def seam(self, name: str) -> None:
+        """One of the services' own failpoints: the process dies there, or stands still."""
+        if not name.startswith("dispatcher."):  # which has no process of its own here
+            await self._trouble("at", name)
+
     async def _trouble(self, when: str, place: str) -> None:
         draw = self.random.random()
         rates = self.rates
@@ -66,7 +71,7 @@ class Chance:
         if draw < rates.dies:
             self.faults[f"died {when} {place}"] += 1
             raise Died(f"{when} {place}")
-        if draw < rates.dies + rates.unavailable:
+        if draw < rates.dies + rates.unavailable and when != "at":
             self.faults[f"unavailable {when} {place}"] += 1
             raise Lost
         self.faults[f"slow {when} {place}"] += 1

@@ -1,18 +1,20 @@
 """What must be true when all is quiet again: the invariants of every test, and what each person was owed."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
+from heyday.user.v1.user_changed_pb2 import UserChanged
 from invariants import Entry, Facts, Letter, Planned, violations
-from occasions.civil import CivilDate, LeapDayRule
 from occasions.identity import message_id
-from scheduler_service.domain import GREETED_DAYS, Message, Recipient, State
-from simulation.people import Person
+from scheduler_service.consumer.intake import USER_CHANGED
+from scheduler_service.domain import GREETED_DAYS, Message, State
+from simulation.broker import partitions
 from simulation.world import BELATED, World
+from user_service.domain import User
 
 #: A greeting is owed if nothing of the person changed so long before its instant, and until it could be made up no more.
 TOLD = timedelta(hours=2)
@@ -27,19 +29,19 @@ class Verdict:
     """How a run ended; each violation names the message it is about, if it is about one."""
 
     violations: list[str] = field(default_factory=list)
-    states: Counter[str] = field(default_factory=Counter)
     owed: int = 0
 
 
 def judge(world: World, trouble_ended_at: datetime) -> Verdict:
-    verdict = Verdict(states=Counter(str(message.state) for message in world.plan.tables.messages.values()))
-    owed = {identity: person for person in world.people for identity in _owed(world, person, trouble_ended_at)}
+    verdict = Verdict()
+    owed = {identity: versions[-1] for versions in _versions(world).values() for identity in _owed(world, versions, trouble_ended_at)}
     verdict.owed = len(owed)
     verdict.violations += violations(_facts(world, trouble_ended_at))
     verdict.violations += _second_letters(world)
     verdict.violations += _too_near(world)
-    for identity, person in owed.items():
-        verdict.violations += _unpaid(world, identity, person)
+    verdict.violations += _out_of_date(world)
+    for identity, user in owed.items():
+        verdict.violations += _unpaid(world, identity, user)
     verdict.violations += [defect.strip() for defect in world.defects]
     return verdict
 
@@ -70,6 +72,7 @@ def _planned(world: World, message: Message) -> Planned:
         message.variant,
         message.reason,
         message.asked_revision,
+        message.unsure,
         message.updated_at or moments.due_at,
     )
 
@@ -93,36 +96,55 @@ def _too_near(world: World) -> Iterator[str]:
                 yield f"{later.id} was sent {days} days after {earlier.id}"
 
 
-def _owed(world: World, person: Person, until: datetime) -> Iterator[UUID]:
+def _out_of_date(world: World) -> Iterator[str]:
+    """Users whose last word in the topic, which compaction would keep, or in the plan is not their latest version."""
+    logs = (world.broker.logs[partition] for partition in partitions(USER_CHANGED))
+    last = {record.key: record.value for log in logs for record in log}
+    for user in world.users.store.state.users.values():
+        told = UserChanged.FromString(last[user.id.bytes]).user.version if user.id.bytes in last else 0
+        known = world.plan.tables.recipients.get(user.id)
+        if (told, known.version if known else 0) != (user.version, user.version):
+            yield f"user {user.id} is at version {user.version}; the topic ends with {told}, and the plan has {known and known.version}"
+
+
+def _versions(world: World) -> dict[UUID, list[User]]:
+    """Everybody's history, as user-service has committed it."""
+    found: defaultdict[UUID, list[User]] = defaultdict(list)
+    for user in world.users.store.state.events:
+        found[user.id].append(user)
+    return found
+
+
+def _owed(world: World, versions: Sequence[User], until: datetime) -> Iterator[UUID]:
     """The messages of dates round which nothing of the person changed."""
-    ends = [at for at, _ in person.history[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
-    for (begins_at, recipient), ends_at in zip(person.history, ends, strict=True):
-        since = max(begins_at, world.setup.begins_at) + TOLD
-        yield from _owed_between(world, recipient, since, min(ends_at - MADE_UP, until - MADE_UP))
+    ends = [later.updated_at for later in versions[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
+    for user, ends_at in zip(versions, ends, strict=True):
+        since = max(user.updated_at, world.setup.begins_at) + TOLD
+        yield from _owed_between(world, user, since, min(ends_at - MADE_UP, until - MADE_UP))
 
 
-def _owed_between(world: World, recipient: Recipient, since: datetime, until: datetime) -> Iterator[UUID]:
-    if recipient.deleted:
+def _owed_between(world: World, user: User, since: datetime, until: datetime) -> Iterator[UUID]:
+    if user.deleted_at is not None:
         return
-    dates = {name: CivilDate.parse(text) for name, text in recipient.dates.items()}
+    profile = user.profile
     for kind, rules in world.plan.rules().kinds.items():
-        source = rules.occasion.source(dates)
-        if source is None or kind in recipient.suppressed:
+        source = rules.occasion.source(profile.dates)
+        if source is None or kind in profile.suppressed_occasions:
             continue
         for year in range(since.year - 1, until.year + 2):
-            day = rules.occasion.observed_on(source, year, LeapDayRule(recipient.leap_day_rule))
-            if day and since < rules.moments(recipient.timezone, day).due_at < until:
-                yield message_id(recipient.user_id, kind, day)
+            day = rules.occasion.observed_on(source, year, profile.leap_day_rule)
+            if day and since < rules.moments(profile.timezone, day).due_at < until:
+                yield message_id(user.id, kind, day)
 
 
-def _unpaid(world: World, identity: UUID, person: Person) -> Iterator[str]:
+def _unpaid(world: World, identity: UUID, user: User) -> Iterator[str]:
     message = world.plan.tables.messages.get(identity)
     if message is not None and message.state in EXCUSED:
         return
-    others = world.plan.tables.messages.where("user", person.user_id)
+    others = world.plan.tables.messages.where("user", user.id)
     if not any(_bars(other, identity, message) for other in others):
         stands = f"{message.state} ({message.reason})" if message else "not in the plan"
-        yield f"{identity} was owed to somebody in {person.now.timezone}, and is {stands}"
+        yield f"{identity} was owed to somebody in {user.profile.timezone}, and is {stands}"
 
 
 def _bars(other: Message, identity: UUID, message: Message | None) -> bool:

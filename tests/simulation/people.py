@@ -1,92 +1,108 @@
-"""People of every zone, and what they change in a year."""
+"""People under every name of a zone, and what they tell user-service in a year."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+import asyncio
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from heyday.user.v1 import user_pb2
-from heyday.user.v1.user_changed_pb2 import UserChanged
 from occasions import zones
-from scheduler_service.consumer.intake import USER_CHANGED
-from scheduler_service.domain import Recipient
-from servicekit.kafka import Record
+from servicekit.errors import Unavailable
+from simulation.users import KINDS, Users, Work
+from user_service.domain import StaleVersion, User
+from user_service.profile import Draft, check
 
 LONG_AGO = timedelta(days=3000)
+#: Leap years, and nobody joins before birth.
+_YEARS = {"birthday": 1960, "anniversary": 1992}
 _RULES = ("FEB_28", "MAR_1", "LEAP_YEARS_ONLY")
+#: Of all that is told, what comes from somebody new.
+_NEWCOMERS = 0.05
+
+Changes = dict[str, str | tuple[str, ...]]
 
 
-@dataclass
-class Person:
-    """Somebody with a history: each snapshot, from when on it was true."""
-
-    user_id: UUID
-    history: list[tuple[datetime, Recipient]] = field(default_factory=list)
-
-    @property
-    def now(self) -> Recipient:
-        return self.history[-1][1]
-
-    def become(self, at: datetime, recipient: Recipient) -> Record:
-        """Return the event that tells it."""
-        self.history.append((at, recipient))
-        return Record(USER_CHANGED, self.user_id.bytes, _event(recipient, at).SerializeToString())
+def populate(random: Random, count: int, at: datetime) -> list[User]:
+    """People spread evenly over all names of zones, known for long."""
+    names = sorted(zones.accepted())
+    drafts = (_born(random, names[number % len(names)]) for number in range(count))
+    return [User.create(_id(random), check(draft, KINDS, at), at - LONG_AGO) for draft in drafts]
 
 
-def populate(random: Random, count: int, at: datetime) -> list[Person]:
-    """People spread evenly over all zones."""
-    names = zones.stored()
-    return [_born(random, names[number % len(names)], at - LONG_AGO) for number in range(count)]
+class Callers:
+    """They ask again until they are answered; who comes too late with a change lets it be."""
+
+    def __init__(self, users: Users, random: Random) -> None:
+        self._users = users
+        self._random = random
+
+    async def change_somebody(self) -> None:
+        if self._random.random() < _NEWCOMERS:
+            await self._join()
+            return
+        user_id = self._random.choice(list(self._users.store.state.users))
+        user = await self._answered(lambda service: service.get(user_id))
+        with suppress(StaleVersion):
+            await self._answered(_next(self._random, user, self._users.clock.now()))
+
+    async def _join(self) -> None:
+        draft, request_id = _born(self._random, self._random.choice(zones.stored())), str(_id(self._random))
+        await self._answered(lambda service: service.create(draft, "somebody", request_id))
+
+    async def _answered(self, work: Work) -> User:
+        while True:
+            try:
+                return await self._users.call(work)
+            except Unavailable:
+                await asyncio.sleep(self._random.uniform(1, 30))
 
 
-def first_events(people: list[Person]) -> Iterator[Record]:
-    for person in people:
-        (at, recipient), *_ = person.history
-        yield Record(USER_CHANGED, person.user_id.bytes, _event(recipient, at).SerializeToString())
+def _next(random: Random, user: User, at: datetime) -> Work:
+    """What somebody may do next: come back, or go, move, correct a date, opt out or in, take another address and name."""
+    if user.deleted_at is not None:
+        return lambda service: service.restore(user.id, user.version)
+    if random.random() < 0.08:
+        return lambda service: service.delete(user.id, user.version)
+    changes = _changes(random, user, at)
+    return lambda service: service.update(user.id, Draft(**changes), changes.keys(), user.version)  # type: ignore[arg-type]
 
 
-def changed(random: Random, person: Person, at: datetime) -> Recipient:
-    """What somebody may do next: come back, or move, correct a date, opt out or in, go, take another address and name."""
-    was = person.now
-    if was.deleted:
-        return _next(was, deleted=False)
-    if random.random() < 0.35:
-        return _with_another_date(random, was, at)
-    kinds = ("birthday", "anniversary")
-    choices: list[tuple[int, dict[str, object]]] = [
+def _changes(random: Random, user: User, at: datetime) -> Changes:
+    suppressed = () if user.profile.suppressed_occasions else (random.choice(tuple(_YEARS)),)
+    choices: list[tuple[int, Changes]] = [
+        (40, _another_date(random, user, at)),
         (30, {"timezone": random.choice(zones.stored())}),
-        (12, {"suppressed": frozenset() if was.suppressed else frozenset({random.choice(kinds)})}),
-        (8, {"deleted": True}),
-        (15, {"email": f"new{was.version}@example.org", "first_name": random.choice(("Ada", "Grace", "Edith"))}),
-        (5, {}),
+        (12, {"suppressed_occasions": suppressed}),
+        (15, {"email": f"{_id(random)}@example.org", "first_name": random.choice(("Ada", "Grace", "Edith"))}),
+        (5, {"leap_day_rule": random.choice(_RULES)}),
+        (5, {"external_id": f"{_id(random)}"}),  # nobody's greeting is another for that
     ]
     [(_, changes)] = random.choices(choices, [weight for weight, _ in choices])
-    return _next(was, **changes)
+    return changes
 
 
-def _with_another_date(random: Random, was: Recipient, at: datetime) -> Recipient:
+def _another_date(random: Random, user: User, at: datetime) -> Changes:
     """A corrected date, one of these days now and then, or none any more."""
-    kind = random.choice(("birthday", "anniversary"))
+    kind = random.choice(tuple(_YEARS))
     day = at.date() + timedelta(days=random.randint(-2, 2)) if random.random() < 0.33 else _day(random)
-    gone = kind in was.dates and random.random() < 0.2
-    dates = {name: text for name, text in was.dates.items() if name != kind} | ({} if gone else {kind: _text(random, day)})
-    known = {name: was.known_at[name] if was.dates.get(name) == text else at for name, text in dates.items()}
-    return _next(was, dates=dates, known_at=known)
+    gone = kind in user.profile.dates and random.random() < 0.2
+    return {kind: "" if gone else _text(random, kind, day)}
 
 
-def _born(random: Random, zone: str, at: datetime) -> Person:
-    user_id = UUID(int=random.getrandbits(128), version=4)
-    dates = {"birthday": _text(random, _day(random))} if random.random() < 0.9 else {}
-    if random.random() < 0.6:
-        dates["anniversary"] = _text(random, _day(random))
-    rule = random.choice(_RULES)
-    recipient = Recipient(
-        user_id, 1, 1, f"{user_id}@example.org", "Ada", "Lovelace", "en", zone, dates, dict.fromkeys(dates, at), leap_day_rule=rule
+def _born(random: Random, zone: str) -> Draft:
+    return Draft(
+        first_name="Ada",
+        last_name="Lovelace",
+        email=f"{_id(random)}@example.org",
+        timezone=zone,
+        birthday=_text(random, "birthday", _day(random)) if random.random() < 0.9 else "",
+        anniversary=_text(random, "anniversary", _day(random)) if random.random() < 0.6 else "",
+        leap_day_rule=random.choice(_RULES),
     )
-    return Person(user_id, [(at, recipient)])
+
+
+def _id(random: Random) -> UUID:
+    return UUID(int=random.getrandbits(128), version=4)
 
 
 def _day(random: Random) -> date:
@@ -95,41 +111,6 @@ def _day(random: Random) -> date:
     return date(1992, 1, 1) + timedelta(days=random.randrange(366))
 
 
-def _text(random: Random, day: date) -> str:
-    """With a year or without; 1992 has every day."""
-    return f"--{day:%m-%d}" if random.random() < 0.3 else f"1992-{day:%m-%d}"
-
-
-def _next(was: Recipient, **changes: object) -> Recipient:
-    return replace(was, version=was.version + 1, **changes)  # type: ignore[arg-type]
-
-
-def _event(recipient: Recipient, at: datetime) -> UserChanged:
-    user = user_pb2.User(
-        id=str(recipient.user_id),
-        version=recipient.version,
-        email=recipient.email,
-        first_name=recipient.first_name,
-        last_name=recipient.last_name,
-        locale=recipient.locale,
-        timezone=recipient.timezone,
-        birthday=recipient.dates.get("birthday", ""),
-        anniversary=recipient.dates.get("anniversary", ""),
-        leap_day_rule=recipient.leap_day_rule,
-        suppressed_occasions=sorted(recipient.suppressed),
-        delete_time=_timestamp(at) if recipient.deleted else None,
-    )
-    known = {name: _timestamp(when) for name, when in recipient.known_at.items()}
-    return UserChanged(
-        user=user,
-        epoch=recipient.epoch,
-        change_time=_timestamp(at),
-        birthday_known_time=known.get("birthday"),
-        anniversary_known_time=known.get("anniversary"),
-    )
-
-
-def _timestamp(at: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
+def _text(random: Random, kind: str, day: date) -> str:
+    """With a year or without."""
+    return f"--{day:%m-%d}" if random.random() < 0.3 else f"{_YEARS[kind]}-{day:%m-%d}"

@@ -13,7 +13,7 @@ from simulation.world import Setup, World, world_of
 CALM = timedelta(hours=60)
 #: After the calm; what is then still under way is lost.
 LONGEST_WAIT = timedelta(hours=2)
-LOOK_EVERY = timedelta(minutes=10)
+LOOK_EVERY = timedelta(hours=1)
 
 Progress = Callable[[World], None]
 
@@ -57,3 +57,6 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()  # raises what nobody had foreseen

@@ -1,7 +1,7 @@
 """The scheduler as its bootstrap puts it together, over memory; only its waits are by events instead of polls."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,19 +12,22 @@ from scheduler_service.adapters import memory
 from scheduler_service.adapters.due_topic import TOPIC as DUE_TOPIC
 from scheduler_service.adapters.due_topic import KafkaDueTopic
 from scheduler_service.adapters.memory import Tables
+from scheduler_service.adapters.memory.emit import microseconds
 from scheduler_service.adapters.questions import question
 from scheduler_service.consumer import Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
-from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules, State
+from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules, Question, State
 from scheduler_service.emission import Emitter
 from scheduler_service.jobs import LONGEST_WATCH, Job, JobRunner
 from scheduler_service.planning import Planner
 from scheduler_service.recovery import Patience, Recoverer
 from scheduler_service.service import UserChanges
 from scheduler_service.settlement import Settler
-from servicekit.kafka import BatchConsumer, Partition, Sieve
+from servicekit.kafka import BatchConsumer, Partition, Record, Sieve
+from servicekit.outbox import _Row
 from simulation.broker import Backlog, Broker, Member
 from simulation.chance import Chance, Faulty, faulty_unit
+from simulation.outbox import OutboxTable, SimulatedRelay
 from simulation.processes import Process, Pulse, steadily, until_dead, until_done
 from simulation.virtual import VirtualClock
 
@@ -36,9 +39,33 @@ DAYS_BACK = 5
 PATIENCE = Patience(outcome=timedelta(seconds=300), answer=timedelta(seconds=60), emit=timedelta(seconds=120))
 LEASE = timedelta(seconds=60)
 BATCH = 50
-#: *recover* by its schedule while something waits for it; else it would find nothing, and is skipped but for these.
+RECOVER_SECONDS = 600
+#: *recover* as often as that while something waits for it; else it would find nothing, and is skipped but for these.
 RECOVER_AT_LEAST_EVERY = timedelta(hours=12)
 LOOK_FOR_MISSED_EVERY = timedelta(hours=12)
+
+
+class Questions:
+    """The outbox's rows."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def any(self) -> bool:
+        return bool(self._tables.questions)
+
+    async def read(self) -> Sequence[_Row]:
+        async with self._tables.transaction():
+            return [_Row(number, self._record(row)) for number, row in self._tables.questions.items()]
+
+    async def delete(self, ids: Collection[int]) -> None:
+        async with self._tables.transaction():
+            for number in ids:
+                del self._tables.questions[number]
+
+    def _record(self, asked: Question) -> Record:
+        asked_at = microseconds(self._tables.asked_at[asked.message_id])
+        return question(asked.message_id.bytes, asked.revision, asked.user_id.bytes, asked_at)
 
 
 @dataclass
@@ -50,10 +77,12 @@ class Plan:
     tables: Tables
     broker: Broker
     rules: Callable[[], PlanRules]
-    #: Something may have come due; something was asked.
+    #: Something may have come due.
     news: Pulse = field(default_factory=Pulse)
-    asked: Pulse = field(default_factory=Pulse)
-    relaying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    outbox: OutboxTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outbox = OutboxTable("plan.outbox", Questions(self.tables), self.broker)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -80,7 +109,7 @@ async def run(plan: Plan, process: Process, tasks: asyncio.TaskGroup) -> None:
         await consumer.start()
         tasks.create_task(until_dead(consumer))
     tasks.create_task(steadily(partial(_emit, plan, emitter)))
-    tasks.create_task(steadily(partial(_relay, plan)))
+    tasks.create_task(steadily(SimulatedRelay(plan.outbox, plan.chance).round))
     tasks.create_task(steadily(partial(_plan_daily, plan, runner, daily)))
     tasks.create_task(steadily(partial(_recover, plan, runner, often)))
 
@@ -145,21 +174,6 @@ async def _emit(plan: Plan, emitter: Emitter) -> None:
         await asyncio.wait_for(news.wait(), wait)
 
 
-async def _relay(plan: Plan) -> None:
-    """The outbox: one relay at a time produces, then deletes, in order."""
-    asked = plan.asked.next()
-    async with plan.relaying:
-        rows, at = list(plan.tables.questions.items())[:BATCH], plan.clock.now_us()
-        await plan.broker.produce([question(row.message_id.bytes, row.revision, row.user_id.bytes, at) for _, row in rows])
-        if rows:
-            await plan.chance.before("outbox.delete")
-        async with plan.tables.transaction():
-            for number, _ in rows:
-                del plan.tables.questions[number]
-    if not plan.tables.questions:
-        await asked.wait()
-
-
 async def _plan_daily(plan: Plan, runner: JobRunner, job: Job) -> None:
     if await runner.run_due(job, plan.now()):
         await asyncio.sleep((job.tick_after(plan.now()) - plan.now()).total_seconds())
@@ -171,6 +185,6 @@ async def _recover(plan: Plan, runner: JobRunner, job: Job) -> None:
     began = plan.now()
     await runner.run_due(job, began)
     while True:
-        await asyncio.sleep((job.tick_after(plan.now()) - plan.now()).total_seconds())
+        await asyncio.sleep(RECOVER_SECONDS)
         if not plan.is_settled() or plan.now() - began >= RECOVER_AT_LEAST_EVERY:
             return

@@ -7,13 +7,14 @@ from occasions import zones
 from scheduler_service.adapters.due_topic import TOPIC as DUE_TOPIC
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME
 from simulation import new_tzdata
-from simulation.people import changed
 from simulation.world import World
 
 #: Mean hours between two of a kind.
 KILL, REBALANCE, REWIND, FLUSH, PROVIDER_AWAY, KAFKA_AWAY, DISPATCHER_DOWN, TOPIC_LOST, LONG_OUTAGE = 3, 4, 8, 12, 24, 36, 24, 200, 700
 #: Mean days between two changes of one person.
 CHANGE_DAYS = 90
+#: So many change somebody at once, now and then the same person.
+CALLERS = 3
 
 
 class Trouble:
@@ -34,7 +35,7 @@ class Trouble:
             (DISPATCHER_DOWN, self._dispatcher_down),
             (TOPIC_LOST, self._lose_topic),
             (LONG_OUTAGE, self._long_outage),
-            (CHANGE_DAYS * 24 / len(self._world.people), self._change_person),
+            *[(CHANGE_DAYS * 24 * CALLERS / self._world.setup.people, self._world.callers.change_somebody)] * CALLERS,
         ]
         return [asyncio.create_task(self._every(hours, step)) for hours, step in often] + [asyncio.create_task(self._new_rules())]
 
@@ -84,17 +85,12 @@ class Trouble:
         self._world.broker.lose(topic)
 
     async def _long_outage(self) -> None:
-        """All replicas of a service, or of both, for up to 25 hours."""
+        """All replicas of a service, or of every one, for up to 25 hours."""
         world, hours = self._world, self._random.choice((1, 6, 25))
-        gone = self._random.choice((world.schedulers, world.notifiers, world.processes))
+        gone = self._random.choice((world.user_services, world.schedulers, world.notifiers, world.processes))
         self._tell(f"{len(gone)} processes down for {hours} h")
         for process in gone:
             process.kill(down_for=hours * 3600)
-
-    async def _change_person(self) -> None:
-        person = self._random.choice(self._world.people)
-        now = self._world.clock.now()
-        self._world.broker.append([person.become(now, changed(self._random, person, now))])
 
     async def _new_rules(self) -> None:
         """Once, a zone of a new tzdata keeps another time; all schedulers begin anew with it."""

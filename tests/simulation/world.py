@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -14,16 +14,17 @@ from occasions import zones
 from occasions.registry import discover
 from scheduler_service.adapters.memory import Tables
 from scheduler_service.domain import KindRules, PlanRules, Question
-from simulation import new_tzdata, notifier, scheduler
+from simulation import new_tzdata, notifier, scheduler, users
 from simulation.broker import Broker
 from simulation.chance import Chance, Rates
 from simulation.dispatcher import DispatcherServer
 from simulation.notifier import TERMS, Post
-from simulation.people import first_events, populate
+from simulation.people import Callers, populate
 from simulation.processes import Body, Process
 from simulation.provider import SimulatedProvider
 from simulation.scheduler import Plan
 from simulation.story import Story, ToldLedger
+from simulation.users import Users
 from simulation.virtual import VirtualClock, VirtualLoop
 
 HORIZON = timedelta(hours=48)
@@ -64,27 +65,29 @@ class World:
         ledger = MemoryLedger(self.clock.now_us, TERMS)
         ledger.entries = ToldLedger(self.story)
         self.post = Post(self.clock, self.chance, ledger, MemorySentHints(), self.broker, self.dispatcher)
-        self.people = populate(self.chance.random, setup.people, setup.begins_at)
+        self.users = Users(self.clock, self.chance, self.broker)
+        self.users.store.settle(populate(self.chance.random, setup.people, setup.begins_at))
+        self.callers = Callers(self.users, self.chance.random)
+        self.user_services = self._replicas("user-service", partial(users.run, self.users))
         self.schedulers = self._replicas("scheduler", partial(scheduler.run, self.plan))
         self.notifiers = self._replicas("notifier", partial(notifier.run, self.post))
 
     @property
     def processes(self) -> list[Process]:
-        return self.schedulers + self.notifiers
+        return self.user_services + self.schedulers + self.notifiers
 
     @property
     def defects(self) -> list[str]:
         return [defect for process in self.processes for defect in process.defects]
 
     def begin(self) -> list[asyncio.Task[None]]:
-        """Everybody's first event, and the processes' lives."""
-        self.broker.append(list(first_events(self.people)))
+        """The processes' lives."""
         return [asyncio.create_task(process.live()) for process in self.processes]
 
     def is_settled(self) -> bool:
         """Whether nothing is under way."""
         ends = (len(self.broker.logs[p]) - group.begin(p) for group in self.broker.groups.values() for p in group.committed)
-        return self.plan.is_settled() and not any(ends)
+        return self.plan.is_settled() and not self.users.outbox.rows.any() and not any(ends)
 
     def _rules(self) -> PlanRules:
         return PlanRules(self._kinds, HORIZON, tzdata_version=zones.TZDATA_VERSION)
@@ -92,7 +95,7 @@ class World:
     def _asked(self, _: Question | None, asked: Question) -> None:
         self.story.tell(asked.message_id, f"plan: asks about revision {asked.revision}")
         # After the commit: whoever relays finds the row then.
-        asyncio.get_running_loop().call_later(0.01, self.plan.asked.beat)
+        asyncio.get_running_loop().call_later(0.01, self.plan.outbox.news.beat)
 
     def _replicas(self, name: str, body: Body) -> list[Process]:
         return [Process(f"{name} {number}", body, self.chance, self.story) for number in range(REPLICAS)]
@@ -100,7 +103,12 @@ class World:
 
 @contextmanager
 def world_of(setup: Setup, loop: VirtualLoop) -> Iterator[World]:
-    """A world, and for as long the services' own chance and clock by its seed and loop."""
+    """A world, and for as long the services' own chance, clock and seams by its seed and loop."""
     random.seed(setup.seed)
-    with patch("servicekit.breaker.monotonic", loop.time), new_tzdata.undone():
-        yield World(setup, loop)
+    with ExitStack() as stack:
+        for module in ("servicekit.breaker", "servicekit.outbox", "scheduler_service.jobs"):
+            stack.enter_context(patch(f"{module}.monotonic", loop.time))
+        stack.enter_context(new_tzdata.undone())
+        world = World(setup, loop)
+        stack.enter_context(patch("servicekit.failpoint.reach", world.chance.seam))
+        yield world

@@ -23,12 +23,26 @@ class State:
     """All that the store holds. `events` are the snapshots in the order of their commits."""
 
     users: dict[UUID, User] = field(default_factory=dict)
+    #: Whose an address or external id is, of those who are not deleted.
+    owners: dict[tuple[str, str], UUID] = field(default_factory=dict)
     events: list[User] = field(default_factory=list)
     requests: dict[tuple[str, str], tuple[Remembered, datetime]] = field(default_factory=dict)
     generation: int = 0
 
     def branch(self) -> "State":
-        return State(copy(self.users), copy(self.events), copy(self.requests), self.generation)
+        return State(copy(self.users), copy(self.owners), copy(self.events), copy(self.requests), self.generation)
+
+    def store(self, user: User) -> None:
+        """Raises EmailTaken or ExternalIdTaken."""
+        before = self.users.get(user.id)
+        for name in _names(before) if before else ():
+            del self.owners[name]
+        for name in _names(user):
+            if name in self.owners:
+                raise EmailTaken if name[0] == "email" else ExternalIdTaken
+            self.owners[name] = user.id
+        self.users[user.id] = user
+        self.events.append(user)
 
 
 class MemoryUserStore:
@@ -89,12 +103,12 @@ class MemoryUnitOfWork:
         return _known(self._state, user_id)
 
     async def add(self, user: User) -> None:
-        self._store(user)
+        self._state.store(user)
 
     async def save(self, user: User) -> None:
         if _known(self._state, user.id).version != user.version - 1:
             raise StaleVersion
-        self._store(user)
+        self._state.store(user)
 
     async def remember(self, request: Request, user: User) -> Remembered | None:
         made = Remembered(request.digest, user)
@@ -104,13 +118,6 @@ class MemoryUnitOfWork:
     async def grow_generation(self) -> int:
         self._state.generation += 1
         return self._state.generation
-
-    def _store(self, user: User) -> None:
-        others = [other for other in self._state.users.values() if other.id != user.id and other.deleted_at is None]
-        if user.deleted_at is None:
-            _refuse_taken(user, others)
-        self._state.users[user.id] = user
-        self._state.events.append(user)
 
 
 class MemoryUserCache:
@@ -164,11 +171,12 @@ def _known(state: State, user_id: UUID) -> User:
     return state.users[user_id]
 
 
-def _refuse_taken(user: User, others: Collection[User]) -> None:
-    if any(email_key(other.profile.email) == email_key(user.profile.email) for other in others):
-        raise EmailTaken
-    if user.profile.external_id and any(other.profile.external_id == user.profile.external_id for other in others):
-        raise ExternalIdTaken
+def _names(user: User) -> list[tuple[str, str]]:
+    """What no other user may have meanwhile."""
+    if user.deleted_at is not None:
+        return []
+    profile = user.profile
+    return [("email", email_key(profile.email)), *([("external_id", profile.external_id)] if profile.external_id else [])]
 
 
 def _matches(user: User, wanted: UserFilter) -> bool:
