@@ -9,6 +9,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"heyday/gateway/internal/identity"
 	"heyday/gateway/internal/limit"
 	"heyday/gateway/internal/rest"
 )
@@ -17,6 +18,7 @@ import (
 type api struct {
 	settings Settings
 	routes   rest.Routes
+	identity *identity.Verifier // nil: anybody may call
 	rate     *limit.Rate
 	metrics  *metrics
 }
@@ -37,7 +39,7 @@ func newMux() *runtime.ServeMux {
 }
 
 func (a *api) handler(mux http.Handler) http.Handler {
-	return a.routed(a.limited(known(a.bounded(a.checked(conditional(mux))))))
+	return a.routed(a.verified(a.limited(a.permitted(known(a.bounded(a.checked(conditional(mux))))))))
 }
 
 // routed finds the call. What is none is refused only after it was counted against the limit.
@@ -56,16 +58,25 @@ func (a *api) routed(next http.Handler) http.Handler {
 	})
 }
 
+// limited counts a request against its caller or, where that is nobody's, its address.
 func (a *api) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		class := classOf(callOf(r.Context()).route)
-		if wait, ok := a.rate.Take(a.settings.TrustedProxies.Client(r), class); !ok {
-			a.metrics.limited.WithLabelValues(class).Inc()
-			writeTooMany(w, wait)
+		current := callOf(r.Context())
+		class, client := classOf(current.route), a.settings.TrustedProxies.Client(r)
+		if current.caller != nil {
+			client = current.caller.Subject
+		}
+		if wait, ok := a.rate.Take(client, class); !ok {
+			a.refuseRate(w, class, wait)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (a *api) refuseRate(w http.ResponseWriter, class string, wait time.Duration) {
+	a.metrics.limited.WithLabelValues(class).Inc()
+	writeTooMany(w, wait)
 }
 
 // classOf takes every change of something else than a user for an operator's.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
+	"heyday/gateway/internal/identity"
 	"heyday/gateway/internal/rest"
 )
 
@@ -20,8 +21,9 @@ const (
 // call is what is known of the request being served; it grows on the way in and is read on the way out.
 type call struct {
 	requestID string
-	route     *rest.Route // nil until found, and for what is no API call
-	ifMatch   int32       // the version the caller insists on; 0: any
+	route     *rest.Route      // nil until found, and for what is no API call
+	caller    *identity.Caller // nil where identity is off
+	ifMatch   int32            // the version the caller insists on; 0: any
 }
 
 type callKey struct{}
@@ -62,5 +64,11 @@ func forwarded(header string) (string, bool) {
 func withheld(string) (string, bool) { return "", false }
 
 func requestMetadata(ctx context.Context, _ *http.Request) metadata.MD {
-	return metadata.Pairs("x-request-id", callOf(ctx).requestID)
+	current := callOf(ctx)
+	told := metadata.Pairs("x-request-id", current.requestID)
+	if current.caller != nil {
+		told.Set("x-identity", current.caller.Subject)
+		told.Set("x-roles", strings.Join(current.caller.Roles, ","))
+	}
+	return told
 }

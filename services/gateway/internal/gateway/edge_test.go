@@ -182,9 +182,9 @@ func TestThePageIsServedFromHere(t *testing.T) {
 }
 
 func TestThePageIsOffInProduction(t *testing.T) {
-	_, client := start(t, "ENVIRONMENT=production")
+	_, client := start(t, "ENVIRONMENT=production", withKeys(t))
 	for _, path := range []string{"/docs", "/docs/"} {
-		if got := client.do("GET", path, ""); got.code != 404 {
+		if got := client.do("GET", path, "", "X-Api-Key: read-key"); got.code != 404 {
 			t.Errorf("%s: %d", path, got.code)
 		}
 	}

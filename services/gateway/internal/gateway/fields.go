@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"heyday/gateway/internal/identity"
 )
 
 // field is one environment variable.
@@ -54,6 +57,13 @@ var fields = []field{
 	{"TRUSTED_PROXIES", "", "Address ranges, with commas between, whose X-Forwarded-For is believed.", setProxies},
 	{"CORS_ALLOWED_ORIGINS", "", "Origins, with commas between, whose pages may call the API. Empty: none.", setOrigins},
 	{"DOCS_ENABLED", "", "Whether `/docs` is served; empty means everywhere but in production.", setDocs},
+	{"IDENTITY_API_KEYS_FILE", "", "File of API keys, a line each: `NAME SHA256 ROLE,ROLE`. Read again when it changes. Empty: none are taken.", setAPIKeysFile},
+	{"IDENTITY_JWKS_URL", "", "Where the issuer of tokens publishes its keys. Empty: no tokens are taken. With no API keys either anybody may call, " +
+		"which staging and production refuse.", setJWKSURL},
+	{"IDENTITY_ISSUER", "", "The `iss` a token must have.", text(func(s *Settings) *string { return &s.Identity.Issuer })},
+	{"IDENTITY_AUDIENCE", "", "The `aud` a token must have.", text(func(s *Settings) *string { return &s.Identity.Audience })},
+	{"IDENTITY_ROLES_CLAIM", "roles", "The claim with the roles of a token: a list, or a text with spaces between.",
+		text(func(s *Settings) *string { return &s.Identity.RolesClaim })},
 }
 
 func text(of func(*Settings) *string) func(*Settings, string) error {
@@ -134,6 +144,30 @@ func setOrigins(s *Settings, value string) error {
 	s.CORSAllowedOrigins = splitList(value)
 	if slices.Contains(s.CORSAllowedOrigins, "*") {
 		return errors.New("\"*\" would let any page call the API: name the origins")
+	}
+	return nil
+}
+
+func setAPIKeysFile(s *Settings, value string) error {
+	s.Identity.APIKeysFile = value
+	if value == "" {
+		return nil
+	}
+	return identity.CheckKeys(value)
+}
+
+// setJWKSURL relies on ENVIRONMENT too.
+func setJWKSURL(s *Settings, value string) error {
+	s.Identity.JWKSURL = value
+	if value == "" {
+		return nil
+	}
+	parsed, err := url.Parse(value)
+	switch {
+	case err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http":
+		return fmt.Errorf("%q is not a URL such as https://issuer.example.org/jwks.json", value)
+	case parsed.Scheme == "http" && s.isStrict():
+		return fmt.Errorf("%q is not https: whoever is on the way could put in keys of their own", value)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	notifierv1 "heyday/gateway/gen/heyday/notifier/v1"
 	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
 	userv1 "heyday/gateway/gen/heyday/user/v1"
+	"heyday/gateway/internal/identity"
 	"heyday/gateway/internal/limit"
 	"heyday/gateway/internal/rest"
 )
@@ -26,6 +27,7 @@ type Gateway struct {
 	log      *slog.Logger
 	metrics  *metrics
 	health   *health
+	forget   context.CancelFunc // ends what keeps the callers' keys up to date
 	public   http.Handler
 	internal http.Handler
 }
@@ -47,10 +49,12 @@ func services(settings Settings) []service {
 	}
 }
 
-// New builds a gateway. It opens no port and waits for no service.
+// New builds a gateway. It opens no port and waits for no service, but a little for the keys of an issuer of tokens.
 func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) {
 	g := &Gateway{settings: settings, log: log, metrics: newMetrics(version)}
 	g.health = &health{metrics: g.metrics, version: version, started: time.Now()}
+	ctx, forget := context.WithCancel(context.Background())
+	g.forget = forget
 	mux, routes := newMux(), rest.Routes{}
 	for _, service := range services(settings) {
 		found, err := rest.Of(service.file)
@@ -67,7 +71,11 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 			return nil, errors.Join(err, g.Close())
 		}
 	}
-	calls := &api{settings: settings, routes: routes, rate: limit.NewRate(settings.ratesPerMinute(), time.Now), metrics: g.metrics}
+	callers, err := identity.New(ctx, settings.Identity, log)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	calls := &api{settings: settings, routes: routes, identity: callers, rate: limit.NewRate(settings.ratesPerMinute(), time.Now), metrics: g.metrics}
 	g.public = g.publicHandler(calls, mux)
 	g.internal = g.internalHandler()
 	return g, nil
@@ -75,6 +83,7 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 
 // Close ends the connections to the services.
 func (g *Gateway) Close() error {
+	g.forget()
 	var failed []error
 	for _, backend := range g.health.backends {
 		failed = append(failed, backend.conn.Close())

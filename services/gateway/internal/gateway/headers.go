@@ -5,6 +5,8 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/rs/cors"
+
+	"heyday/gateway/internal/identity"
 )
 
 // secured sets the headers that keep a browser from doing more with an answer than show its JSON.
@@ -29,8 +31,8 @@ func shared(origins []string, next http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders: []string{"Content-Type", "Authorization", idempotencyHeader, "If-Match", "If-None-Match", requestIDHeader, "Traceparent"},
-		ExposedHeaders: []string{"ETag", "Retry-After", requestIDHeader},
+		AllowedHeaders: []string{"Content-Type", "Authorization", identity.KeyHeader, idempotencyHeader, "If-Match", "If-None-Match", requestIDHeader, "Traceparent"},
+		ExposedHeaders: []string{"ETag", "Retry-After", "WWW-Authenticate", requestIDHeader},
 		MaxAge:         600,
 	}).Handler(next)
 }

@@ -15,6 +15,7 @@ type metrics struct {
 	requests           *prometheus.HistogramVec
 	inFlight           prometheus.Gauge
 	limited            *prometheus.CounterVec
+	refused            *prometheus.CounterVec
 	connectionsRefused prometheus.Counter
 	backendCalls       *prometheus.HistogramVec
 	backendUp          *prometheus.GaugeVec
@@ -35,6 +36,9 @@ func newMetrics(version string) *metrics {
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gateway_rate_limited_total", Help: "Requests refused because their client used up its limit, by class of call.",
 		}, []string{"class"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gateway_callers_refused_total", Help: "Requests refused because of who sent them, or because that was not shown, by reason.",
+		}, []string{"reason"}),
 		connectionsRefused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gateway_connections_refused_total", Help: "Connections closed because their client had too many open.",
 		}),
@@ -49,7 +53,7 @@ func newMetrics(version string) *metrics {
 		Name: "gateway_build_info", Help: "Always 1; the version is its label.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.inFlight, m.limited, m.connectionsRefused, m.backendCalls, m.backendUp, build,
+	m.registry.MustRegister(m.requests, m.inFlight, m.limited, m.refused, m.connectionsRefused, m.backendCalls, m.backendUp, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

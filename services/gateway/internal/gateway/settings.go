@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"heyday/gateway/internal/identity"
 	"heyday/gateway/internal/limit"
 )
 
@@ -38,13 +39,15 @@ type Settings struct {
 
 	CORSAllowedOrigins []string
 	DocsEnabled        bool
+
+	Identity identity.Settings
 }
 
-// The classes of calls that are limited apart from each other.
+// The classes of calls: each is limited apart from the others, and takes a role.
 const (
-	classRead    = "read"
-	classWrite   = "write"
-	classOperate = "operate"
+	classRead    = identity.Read
+	classWrite   = identity.Write
+	classOperate = identity.Operate
 )
 
 var environments = []string{"development", "test", "performance", "staging", "production"}
@@ -64,7 +67,30 @@ func Load(lookup func(name string) (string, bool)) (Settings, error) {
 			mistakes = append(mistakes, fmt.Errorf("%s: %w", field.name, err))
 		}
 	}
+	mistakes = append(mistakes, checkIdentity(settings)...)
 	return settings, errors.Join(mistakes...)
+}
+
+// isStrict tells the environments that are open to the world.
+func (s Settings) isStrict() bool { return s.Environment == "staging" || s.Environment == "production" }
+
+// checkIdentity finds what is wrong with the settings of identity together.
+func checkIdentity(settings Settings) []error {
+	given := settings.Identity
+	var mistakes []error
+	if !given.On() && settings.isStrict() {
+		mistakes = append(mistakes, fmt.Errorf("IDENTITY_JWKS_URL, IDENTITY_API_KEYS_FILE: in %s callers must show who they are: set one or both", settings.Environment))
+	}
+	if given.JWKSURL == "" {
+		return mistakes
+	}
+	if given.Issuer == "" {
+		mistakes = append(mistakes, errors.New("IDENTITY_ISSUER: needed with IDENTITY_JWKS_URL"))
+	}
+	if given.Audience == "" {
+		mistakes = append(mistakes, errors.New("IDENTITY_AUDIENCE: needed with IDENTITY_JWKS_URL, or tokens meant for others would do"))
+	}
+	return mistakes
 }
 
 // ratesPerMinute is the limit of each class.

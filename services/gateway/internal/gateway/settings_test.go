@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,41 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	for name := range environment {
 		if !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s is not named in %v", name, err)
+		}
+	}
+}
+
+func TestWhereTheWorldCallsNobodyIsLetInUnknown(t *testing.T) {
+	keys := strings.TrimPrefix(withKeys(t), "IDENTITY_API_KEYS_FILE=")
+	issuer := map[string]string{"IDENTITY_JWKS_URL": "https://issuer.example.org/jwks", "IDENTITY_ISSUER": "https://issuer.example.org", "IDENTITY_AUDIENCE": "heyday"}
+	for _, given := range []struct {
+		environment string
+		settings    map[string]string
+		mistakes    []string
+	}{
+		{"development", nil, nil},
+		{"performance", nil, nil},
+		{"staging", nil, []string{"IDENTITY_JWKS_URL, IDENTITY_API_KEYS_FILE: in staging callers must show who they are"}},
+		{"production", nil, []string{"IDENTITY_JWKS_URL, IDENTITY_API_KEYS_FILE: in production callers must show who they are"}},
+		{"production", map[string]string{"IDENTITY_API_KEYS_FILE": keys}, nil},
+		{"production", issuer, nil},
+		{"production", map[string]string{"IDENTITY_JWKS_URL": "http://issuer.example.org/jwks"}, []string{"IDENTITY_JWKS_URL: ", "IDENTITY_ISSUER: ", "IDENTITY_AUDIENCE: "}},
+		{"test", map[string]string{"IDENTITY_JWKS_URL": "issuer.example.org/jwks", "IDENTITY_API_KEYS_FILE": "/no/such/file"},
+			[]string{"IDENTITY_API_KEYS_FILE: ", "IDENTITY_JWKS_URL: ", "IDENTITY_ISSUER: ", "IDENTITY_AUDIENCE: "}},
+	} {
+		_, err := Load(func(name string) (string, bool) {
+			if name == "ENVIRONMENT" {
+				return given.environment, true
+			}
+			value, ok := given.settings[name]
+			return value, ok
+		})
+		var found []string
+		if err != nil {
+			found = strings.Split(err.Error(), "\n")
+		}
+		if !slices.EqualFunc(found, given.mistakes, strings.HasPrefix) {
+			t.Errorf("%s %v: %v", given.environment, given.settings, err)
 		}
 	}
 }

@@ -57,6 +57,32 @@ func TestABucketRefillsOverTheMinute(t *testing.T) {
 	}
 }
 
+func TestLookingCostsNothingAndAChargeIsOwed(t *testing.T) {
+	now := time.Unix(0, 0)
+	rate := NewRate(map[string]int{"read": 60}, func() time.Time { return now })
+	for range 100 {
+		if wait, ok := rate.Peek("a", "read"); !ok || wait != 0 {
+			t.Fatalf("%v %s", ok, wait)
+		}
+	}
+	for range 62 {
+		rate.Charge("a", "read")
+	}
+	if wait, ok := rate.Peek("a", "read"); ok || wait != 3*time.Second {
+		t.Errorf("%v %s", ok, wait)
+	}
+	if wait, ok := rate.Take("a", "read"); ok || wait != 3*time.Second {
+		t.Errorf("%v %s", ok, wait)
+	}
+	now = now.Add(3 * time.Second)
+	if _, ok := rate.Peek("a", "read"); !ok {
+		t.Error("what was owed is not paid off")
+	}
+	if _, ok := rate.Peek("b", "read"); !ok {
+		t.Error("another pays")
+	}
+}
+
 func TestBucketsAreForgotten(t *testing.T) {
 	now := time.Unix(0, 0)
 	rate := NewRate(map[string]int{"read": 60}, func() time.Time { return now })
@@ -73,7 +99,9 @@ func TestBucketsAreForgotten(t *testing.T) {
 func TestNoLimit(t *testing.T) {
 	rate := NewRate(map[string]int{"read": 0}, time.Now)
 	for range 10_000 {
-		if _, ok := rate.Take("a", "read"); !ok {
+		rate.Charge("a", "read")
+		_, peeked := rate.Peek("a", "read")
+		if _, ok := rate.Take("a", "read"); !ok || !peeked {
 			t.Fatal("refused")
 		}
 	}

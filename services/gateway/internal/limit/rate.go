@@ -44,6 +44,28 @@ func (r *Rate) Take(client, class string) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
+// Peek returns what Take would, and uses nothing up.
+func (r *Rate) Peek(client, class string) (wait time.Duration, ok bool) {
+	perMinute := r.perMinute[class]
+	if perMinute == 0 {
+		return 0, true
+	}
+	now := r.now()
+	tokens := r.bucket(bucketKey{client, class}, perMinute, now).TokensAt(now)
+	if tokens >= 1 {
+		return 0, true
+	}
+	return time.Duration((1 - tokens) / float64(perMinute) * float64(time.Minute)), false
+}
+
+// Charge uses up one request even if there is none left: then the next ones wait the longer.
+func (r *Rate) Charge(client, class string) {
+	if perMinute := r.perMinute[class]; perMinute > 0 {
+		now := r.now()
+		r.bucket(bucketKey{client, class}, perMinute, now).ReserveN(now, 1)
+	}
+}
+
 func (r *Rate) bucket(key bucketKey, perMinute int, now time.Time) *bucket {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
