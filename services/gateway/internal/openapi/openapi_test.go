@@ -17,6 +17,7 @@ import (
 	notifierv1 "heyday/gateway/gen/heyday/notifier/v1"
 	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
 	userv1 "heyday/gateway/gen/heyday/user/v1"
+	"heyday/gateway/internal/identity"
 	"heyday/gateway/internal/rest"
 )
 
@@ -36,8 +37,10 @@ type operation struct {
 }
 
 type api struct {
-	Paths       map[string]map[string]operation
-	Definitions map[string]struct{ Example json.RawMessage }
+	Paths               map[string]map[string]operation
+	Definitions         map[string]struct{ Example json.RawMessage }
+	SecurityDefinitions map[string]struct{ Type, In, Name string }
+	Security            []map[string][]string
 }
 
 func read(t *testing.T) api {
@@ -103,7 +106,7 @@ func TestEachCallHasAnExampleAndItsErrors(t *testing.T) {
 	for path, calls := range found.Paths {
 		for method, call := range calls {
 			at := method + " " + path
-			for _, code := range []string{"200", "400", "429", "500", "503", "504"} {
+			for _, code := range []string{"200", "400", "401", "403", "429", "500", "503", "504"} {
 				if _, ok := call.Responses[code]; !ok {
 					t.Errorf("%s has no %s", at, code)
 				}
@@ -119,6 +122,22 @@ func TestEachCallHasAnExampleAndItsErrors(t *testing.T) {
 				t.Errorf("%s has no summary", at)
 			}
 		}
+	}
+}
+
+func TestEachCallTakesAnAPIKeyOrAToken(t *testing.T) {
+	found := read(t)
+	var headers []string
+	for _, either := range found.Security {
+		for name := range either {
+			if scheme := found.SecurityDefinitions[name]; scheme.Type == "apiKey" && scheme.In == "header" {
+				headers = append(headers, scheme.Name)
+			}
+		}
+	}
+	slices.Sort(headers)
+	if len(found.Security) != 2 || !slices.Equal(headers, []string{"Authorization", identity.KeyHeader}) {
+		t.Errorf("%v %v", found.Security, found.SecurityDefinitions)
 	}
 }
 
