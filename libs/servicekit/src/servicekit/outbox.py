@@ -123,8 +123,9 @@ class Relay:
             shards = await self._lock_shards(connection)
             rows = await self._read(connection, shards)
             relayed = await self._produce(rows, until)
-            await failpoint.reach("outbox.after_acknowledgement")
-            await self._delete(connection, relayed)
+            if relayed:
+                await failpoint.reach("outbox.after_acknowledgement")
+                await self._delete(connection, relayed)
         RELAYED.labels(self._outbox.table).inc(len(relayed))
         return len(relayed)
 
@@ -164,9 +165,8 @@ class Relay:
         return relayed
 
     async def _delete(self, connection: AsyncConnection, rows: Sequence[_Row]) -> None:
-        if rows:
-            statement = text(f"DELETE FROM {self._outbox.table} WHERE id = ANY(:ids)")
-            await connection.execute(statement, {"ids": [row.id for row in rows]})
+        statement = text(f"DELETE FROM {self._outbox.table} WHERE id = ANY(:ids)")
+        await connection.execute(statement, {"ids": [row.id for row in rows]})
 
 
 def waves(rows: Iterable[_Row]) -> list[list[_Row]]:

@@ -66,8 +66,7 @@ def versions(kafka_server: Any, user_id: str, until: int) -> list[int]:
 def test_killed_between_the_acknowledgement_and_its_note_it_repeats_events_and_loses_none(
     environ: dict[str, str], kafka_server: Any
 ) -> None:
-    # The relay looks once at its start, and then, with so long a pause, only when it is woken.
-    with running(environ, OUTBOX_POLL_SECONDS="600", FAILPOINTS=json.dumps({"outbox.after_acknowledgement": "kill@2"})) as process:
+    with running(environ, FAILPOINTS=json.dumps({"outbox.after_acknowledgement": "kill@1"})) as process:
         user = stub(environ).CreateUser(user_service_pb2.CreateUserRequest(user=ADA))
         assert process.wait(30) == -9
     with running(environ):
