@@ -22,6 +22,8 @@ TYPING = {
     json_change("notifier-service.common.autoscaling.maxReplicas", 65): "maxReplicas",
     json_change("gateway.ingress", {"enabled": True}): "host",
     json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
+    json_change("gateway.identity", {"jwksUrl": "https://issuer.example.org/jwks"}): "issuer",
+    json_change("gateway.identity.jwksUrl", "issuer.example.org"): "jwksUrl",
     json_change("simulator.common.replicas", 2): "replicas",
     json_change("users-service", {}): "users-service",
 }
@@ -34,6 +36,10 @@ CARELESS = {
     json_change("simulator.enabled", True): "simulator.enabled must be false in production",
     json_change("topics.create", True): "topics.create makes topics on a broker without security only",
     json_change("gateway.ingress", {"enabled": True, "host": "api.example.org"}): "gateway.ingress.tlsSecret is needed",
+    json_change("gateway.identity.apiKeysSecret", ""): "gateway.identity is off, which production refuses",
+    json_change(
+        "gateway.identity", {"jwksUrl": "http://issuer.example.org/jwks", "issuer": "i", "audience": "a"}
+    ): "gateway.identity.jwksUrl must be https",
 }
 
 

@@ -120,6 +120,13 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
       - key: ca.crt
         path: ca.crt
 {{- end }}
+{{- range $folder, $secret := .Values.common.secretFiles }}
+{{- with tpl $secret.name $ }}
+- name: {{ $folder }}
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- end }}
 {{- with .Values.common.volumes }}
 {{ toYaml . }}
 {{- end }}
@@ -132,6 +139,13 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
 - name: {{ $server }}-ca
   mountPath: /etc/heyday/tls/{{ $server }}
   readOnly: true
+{{- end }}
+{{- range $folder, $secret := .Values.common.secretFiles }}
+{{- if tpl $secret.name $ }}
+- name: {{ $folder }}
+  mountPath: /etc/heyday/{{ $folder }}
+  readOnly: true
+{{- end }}
 {{- end }}
 {{- with .Values.common.volumeMounts }}
 {{ toYaml . }}

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 from zoneinfo import ZoneInfo
 
 API = os.environ["API_URL"] + "/api/v1"
+API_KEY = os.environ.get("API_KEY", "")
 SIMULATOR = os.environ.get("SIMULATOR_URL", "")
 SECONDS = float(os.environ["TIMEOUT_SECONDS"])
 ZONES = (
@@ -70,7 +71,8 @@ def until(what: str, look: Callable[[], dict[str, Any] | None]) -> dict[str, Any
 
 def call(method: str, url: str, body: object = None) -> Any:
     payload = None if body is None else json.dumps(body).encode()
-    request = Request(url, data=payload, method=method, headers={"Content-Type": "application/json"})
+    identity = {"X-Api-Key": API_KEY} if API_KEY and url.startswith(API) else {}
+    request = Request(url, data=payload, method=method, headers={"Content-Type": "application/json", **identity})
     with urlopen(request, timeout=10) as response:
         return json.loads(response.read() or "{}")
 
