@@ -19,8 +19,9 @@ from backing.mesh import Mesh
 FINAL = frozenset({"SENT", "FAILED", "CANCELLED", "EXPIRED", "SUPPRESSED", "UNCERTAIN"})
 #: Ends in which the provider may hold a greeting; in all others it holds none.
 MAYBE_SENT = frozenset({"SENT", "UNCERTAIN"})
-#: A cancel that comes while a call is under way comes too late; a call lasts no longer than this.
-CANCEL_WINDOW = timedelta(seconds=12)
+WITHDRAWN = frozenset({"CANCELLED", "SUPPRESSED"})
+#: A cancel that comes while a call is under way comes too late, as does the end of the day; a call lasts no longer than this.
+CALL_WINDOW = timedelta(seconds=12)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -39,6 +40,8 @@ class Planned:
     reason: str
     asked_revision: int
     updated_at: datetime
+    #: It may have been sent before, or nobody knows, and so keeps its text beyond its day.
+    unsure: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,15 @@ class Letter:
     greetings: int
     calls: int
     accepted_at: datetime
+    email: str = ""
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What somebody is owed, reckoned apart from the services. `due_at` is None where it was withdrawn in time."""
+
+    due_at: datetime | None
+    email: str
 
 
 @dataclass
@@ -72,6 +84,8 @@ class Facts:
     dead: Mapping[UUID, str] = field(default_factory=dict)
     expected: Collection[UUID] = ()
     read_at: datetime = NEVER
+    #: Everything that anybody is owed; empty: not reckoned.
+    owed: Mapping[UUID, Owed] = field(default_factory=dict)
 
 
 def violations(facts: Facts) -> list[str]:
@@ -84,11 +98,12 @@ def violations(facts: Facts) -> list[str]:
         *_disagreeing(facts),
         *_without_reason(facts),
         *_unanswered(facts),
+        *_not_as_owed(facts),
     ]
 
 
 def _lost(facts: Facts) -> Iterator[str]:
-    for missing in set(facts.expected) - facts.plan.keys():
+    for missing in {*facts.expected, *facts.owed} - facts.plan.keys():
         yield f"{missing} was never planned"
     for message in facts.plan.values():
         if message.state not in FINAL and message.due_at <= facts.read_at:
@@ -120,12 +135,14 @@ def _at_a_wrong_time(facts: Facts) -> Iterator[str]:
             yield f"{letter.key} came {letter.accepted_at - message.expires_at} after its budget"
         if message.variant == "belated" and letter.accepted_at < message.late_until_at:
             yield f"{letter.key} was called belated on its day"
+        if message.variant == "on_the_day" and not message.unsure and letter.accepted_at > message.late_until_at + CALL_WINDOW:
+            yield f"{letter.key} came {letter.accepted_at - message.late_until_at} after its day with the text of the day"
 
 
 def _after_its_cancel(facts: Facts) -> Iterator[str]:
     for message in facts.plan.values():
         letter = facts.letters.get(message.id)
-        if message.state in ("CANCELLED", "SUPPRESSED") and letter and letter.accepted_at > message.updated_at + CANCEL_WINDOW:
+        if message.state in WITHDRAWN and letter and letter.accepted_at > message.updated_at + CALL_WINDOW:
             yield f"{message.id} was sent {letter.accepted_at - message.updated_at} after it was withdrawn"
 
 
@@ -164,12 +181,41 @@ def _unanswered(facts: Facts) -> Iterator[str]:
             yield f"{entry.id} is {entry.state} in the ledger, and nobody works on it"
 
 
+def _not_as_owed(facts: Facts) -> Iterator[str]:
+    if not facts.owed:
+        return
+    for key, owed in facts.owed.items():
+        message, letter = facts.plan.get(key), facts.letters.get(key)
+        yield from (
+            _given_all_the_same(key, message, letter) if owed.due_at is None else _not_given(key, owed.due_at, message, letter, facts)
+        )
+        if letter and letter.email != owed.email:
+            yield f"{key} went to {letter.email}"
+    come = {message.id for message in facts.plan.values() if message.due_at <= facts.read_at}
+    for stray in (come | facts.letters.keys()) - facts.owed.keys():
+        yield f"nobody is owed {stray}"
+
+
+def _given_all_the_same(key: UUID, message: Planned | None, letter: Letter | None) -> Iterator[str]:
+    if message and message.state not in WITHDRAWN:
+        yield f"{key} was withdrawn and is {message.state}"
+    if letter:
+        yield f"{key} was withdrawn and sent all the same"
+
+
+def _not_given(key: UUID, due_at: datetime, message: Planned | None, letter: Letter | None, facts: Facts) -> Iterator[str]:
+    if message and message.due_at != due_at:
+        yield f"{key} was planned for {message.due_at}, not {due_at}"
+    if not letter and due_at <= facts.read_at:
+        yield f"{key} was never received"
+
+
 _PLAN = """
-SELECT id, user_id, kind, state, due_at, late_until_at, expires_at, variant, reason, asked_revision, updated_at FROM messages
+SELECT id, user_id, kind, state, due_at, late_until_at, expires_at, variant, reason, asked_revision, updated_at, unsure FROM messages
 """
 
 
-def read(mesh: Mesh, received: bytes, expected: Collection[UUID] = ()) -> Facts:
+def read(mesh: Mesh, received: bytes, expected: Collection[UUID] = (), owed: Mapping[UUID, Owed] | None = None) -> Facts:
     """Read a mesh at rest; `received` is the provider's answer to GET /received."""
     letters = [_letter(letter) for letter in orjson.loads(received)["received"]]
     with connect(mesh, "scheduler") as plan, connect(mesh, "notifier") as ledger:
@@ -184,6 +230,7 @@ def read(mesh: Mesh, received: bytes, expected: Collection[UUID] = ()) -> Facts:
         dead,
         expected,
         now or NEVER,
+        owed or {},
     )
 
 
@@ -194,4 +241,4 @@ def connect(mesh: Mesh, schema: str) -> psycopg.Connection[Any]:
 
 def _letter(letter: Mapping[str, Any]) -> Letter:
     accepted = datetime.fromtimestamp(letter["accepted_at"][0], UTC) if letter["accepted_at"] else NEVER
-    return Letter(UUID(letter["key"]), letter["greetings"], letter["calls"], accepted)
+    return Letter(UUID(letter["key"]), letter["greetings"], letter["calls"], accepted, letter["email"])

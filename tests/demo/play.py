@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from demo.reckoning import WITHDRAWN_STATES, Greeting, greetings_of
+from demo.reckoning import Greeting, greetings_of
 from demo.rest import Rest
 from demo.scenario import Edit, Person, Times
+from invariants import WITHDRAWN
 
 Message = Mapping[str, Any]
 _CALLERS = 8
@@ -98,5 +99,5 @@ def _is_settled(snapshot: Snapshot, greetings: list[Greeting], times: Times) -> 
 def _is_at_its_end(snapshot: Snapshot, greeting: Greeting) -> bool:
     state = snapshot.messages.get(greeting.message_id, {}).get("state")
     if greeting.is_withdrawn:
-        return state in WITHDRAWN_STATES
+        return state in WITHDRAWN
     return state == ("SENT" if greeting.due_at <= snapshot.taken_at else "SCHEDULED")

@@ -1,18 +1,17 @@
-"""What ought to happen, reckoned apart from the services, and the verdict on what did."""
+"""What ought to happen, reckoned apart from the services, and the figures of what did."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from demo.scenario import Edit, Person, Times
+from invariants import WITHDRAWN, Facts, Letter, Owed, Planned, violations
 from occasions import zones
 from occasions.civil import CivilDate, LeapDayRule, observed_on
 from occasions.identity import message_id
-
-WITHDRAWN_STATES = {"CANCELLED", "SUPPRESSED"}
 
 
 @dataclass(frozen=True)
@@ -70,86 +69,40 @@ def greetings_of(person: Person, user_id: str, known_at: datetime, times: Times)
     ]
 
 
-def judge(
-    greetings: Iterable[Greeting],
-    messages: Mapping[str, Mapping[str, Any]],
-    letters: Mapping[str, Mapping[str, Any]],
-    *,
-    users: int,
-    ended_at: datetime,
-) -> Verdict:
-    """Compares what ought to be with the messages of the API and with what the provider received, both by message id."""
-    verdict = Verdict(users)
+def owed_by(greetings: Iterable[Greeting]) -> dict[UUID, Owed]:
+    """What the checker holds against the plan and the provider."""
+    return {
+        UUID(greeting.message_id): Owed(None if greeting.is_withdrawn else greeting.due_at, greeting.person.email) for greeting in greetings
+    }
+
+
+def reckon(greetings: Iterable[Greeting], facts: Facts, users: int) -> Verdict:
+    """The figures of a run, and what the checker finds wrong with it."""
+    verdict = Verdict(users, problems=violations(facts))
     lateness = []
-    expected = {greeting.message_id: greeting for greeting in greetings}
-    for greeting in expected.values():
-        message, letter = messages.get(greeting.message_id), letters.get(greeting.message_id)
+    for greeting in greetings:
+        message, letter = facts.plan.get(UUID(greeting.message_id)), facts.letters.get(UUID(greeting.message_id))
         if greeting.is_withdrawn:
-            _judge_withdrawn(verdict, greeting, message, letter)
-        elif greeting.due_at > ended_at:
-            _judge_ahead(verdict, greeting, message, letter)
+            verdict.cancelled += message is not None and message.state in WITHDRAWN
+        elif greeting.due_at > facts.read_at:
+            verdict.ahead += 1
+            verdict.early += letter is not None
         else:
-            _judge_due(verdict, greeting, message, letter)
+            _count_due(verdict, greeting, message, letter)
             if letter and not greeting.is_late:
-                lateness.append(_accepted_at(letter) - greeting.due_at)
-    for stray in (messages.keys() | {key for key, letter in letters.items() if letter["greetings"]}) - expected.keys():
-        verdict.problems.append(f"{stray}: nobody expected this greeting")
+                lateness.append(letter.accepted_at - greeting.due_at)
     verdict.lateness_p50_s, verdict.lateness_p99_s = _percentile(lateness, 0.50), _percentile(lateness, 0.99)
     return verdict
 
 
-def _judge_due(verdict: Verdict, greeting: Greeting, message: Mapping[str, Any] | None, letter: Mapping[str, Any] | None) -> None:
+def _count_due(verdict: Verdict, greeting: Greeting, message: Planned | None, letter: Letter | None) -> None:
     verdict.due += 1
-    _judge_plan(verdict, greeting, message)
-    if letter is None or not letter["greetings"]:
-        verdict.lost += 1
-        _object(verdict, greeting, "was never received")
-        return
-    if letter["greetings"] > 1:
-        verdict.doubled += 1
-        _object(verdict, greeting, f"was received {letter['greetings']} times")
-    if _accepted_at(letter) < greeting.due_at:
-        verdict.early += 1
-        _object(verdict, greeting, f"came {greeting.due_at - _accepted_at(letter)} early")
-    if letter["email"] != greeting.person.email:
-        _object(verdict, greeting, f"went to {letter['email']}")
-    if message and message["state"] == "SENT":
+    verdict.lost += letter is None
+    verdict.doubled += letter is not None and letter.greetings > 1
+    verdict.early += letter is not None and letter.accepted_at < greeting.due_at
+    if letter and message and message.state == "SENT":
         verdict.sent += 1
         verdict.late += greeting.is_late
-    else:
-        _object(verdict, greeting, f"was received, and its message is {message and message['state']}")
-
-
-def _judge_ahead(verdict: Verdict, greeting: Greeting, message: Mapping[str, Any] | None, letter: Mapping[str, Any] | None) -> None:
-    verdict.ahead += 1
-    _judge_plan(verdict, greeting, message)
-    if letter is not None:
-        verdict.early += 1
-        _object(verdict, greeting, "was sent before its time")
-
-
-def _judge_withdrawn(verdict: Verdict, greeting: Greeting, message: Mapping[str, Any] | None, letter: Mapping[str, Any] | None) -> None:
-    if message and message["state"] in WITHDRAWN_STATES:
-        verdict.cancelled += 1
-    else:
-        _object(verdict, greeting, f"was withdrawn, and its message is {message and message['state']}")
-    if letter is not None:
-        _object(verdict, greeting, "was withdrawn and sent all the same")
-
-
-def _judge_plan(verdict: Verdict, greeting: Greeting, message: Mapping[str, Any] | None) -> None:
-    if message is None:
-        _object(verdict, greeting, "was never planned")
-    elif (planned := datetime.fromisoformat(message["dueTime"])) != greeting.due_at:
-        _object(verdict, greeting, f"was planned for {planned}, not {greeting.due_at}")
-
-
-def _object(verdict: Verdict, greeting: Greeting, what: str) -> None:
-    verdict.problems.append(f"{greeting.message_id} ({greeting.kind}, {greeting.person.final_timezone}) {what}")
-
-
-def _accepted_at(letter: Mapping[str, Any]) -> datetime:
-    return datetime.fromtimestamp(letter["accepted_at"][0], zones.zone("Etc/UTC"))
 
 
 def _is_observed(text: str, rule: str, day: date) -> bool:
