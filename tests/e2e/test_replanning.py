@@ -132,11 +132,18 @@ def test_a_date_known_after_its_time_waits_a_year_where_the_setting_says_so(worl
     assert world.provider.letters(user["email"]) == []
 
 
-def test_nobody_is_greeted_for_a_day_that_was_over(world: World) -> None:
+def test_a_day_that_was_over_is_told_to_have_become_known_too_late(world: World) -> None:
     past = world.sky.past(KIND)
     user = world.create(timezone=past.timezone, anniversary=joined(past.today - timedelta(days=1)))
-    assert actions(world, user) == []
-    assert world.messages(user) == []
+    assert actions(world, user) == [("suppressed", "known_too_late")]
+    world.message(user, "SUPPRESSED", reason="known_too_late")
+
+
+def test_the_day_that_somebody_joined_is_told_to_be_no_anniversary(world: World) -> None:
+    past = world.sky.past(KIND)
+    user = world.create(timezone=past.timezone, anniversary=past.today.isoformat())
+    assert actions(world, user) == [("suppressed", "year_zero")]
+    world.message(user, "SUPPRESSED", reason="year_zero")
 
 
 def test_both_kinds_on_one_day_are_two_messages(world: World) -> None:

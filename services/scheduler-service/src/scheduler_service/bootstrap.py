@@ -37,6 +37,7 @@ from servicekit.outbox import Outbox, Relay
 from servicekit.postgres import create_engine, ping
 from servicekit.runtime import Backoff, Closing, Component, Loop, Readiness, probe
 from servicekit.telemetry import metrics_server
+from servicekit.topics import UsedTopics
 
 log = structlog.get_logger()
 
@@ -97,7 +98,8 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         BatchConsumer(outcomes, Sieve(OUTCOMES_GROUP, message_outcome, producer, POISON_TOPIC), intake.take_outcomes),
         *(Loop(f"{job.id}-schedule", partial(follow_schedule, job, runner, ticks)) for job in runner.scheduled),
         *([Loop("due-watch", watch.follow)] if JobName.EMIT in settings.enabled_jobs else []),
-        probe("postgres-probe", partial(ping, engine), readiness),
+        probe("postgres", partial(ping, engine), readiness),
+        probe("kafka", UsedTopics(settings, TOPICS).look, readiness, required=False),
         GrpcServer(settings, [register], readiness=readiness, reflected=[SERVICE]),
     ]
 

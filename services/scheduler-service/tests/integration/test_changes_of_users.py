@@ -205,10 +205,30 @@ class TestCreatedOnTheDay:
         message = await desk.message()
         assert (message.state, message.reason) == (State.SUPPRESSED, Reason.KNOWN_TOO_LATE)
 
-    async def test_a_date_known_when_its_day_was_over_is_nobodys_fault(self, desk: Desk) -> None:
+    async def test_a_date_known_when_its_day_was_over_is_told_to_be_too_late(self, desk: Desk) -> None:
         now = DAY + 30 * HOUR
-        await desk.take(now, person(known_at=now))
-        assert await desk.messages() == []
+        taken = await desk.take(now, person(known_at=now))
+        message = await desk.message()
+        assert (message.state, message.reason) == (State.SUPPRESSED, Reason.KNOWN_TOO_LATE)
+        assert actions(taken) == [("suppressed", "known_too_late")]
+        assert (await desk.world.slot(ADA, "birthday")).slot_message_id is None
+
+    async def test_nor_is_there_a_word_of_a_day_that_could_not_be_made_up_any_more(self, desk: Desk) -> None:
+        now = DAY + 72 * HOUR
+        taken = await desk.take(now, person(known_at=now))
+        assert (await desk.messages(), actions(taken)) == ([], [])
+
+    async def test_an_edit_to_a_day_that_is_over_is_told_to_be_too_late(self, desk: Desk) -> None:
+        now = DAY + 30 * HOUR
+        await desk.take(EVE, person(dates={"birthday": "1990-06-01"}))
+        taken = await desk.take(now, person(version=2, known_at=now))
+        assert actions(taken) == [("suppressed", "known_too_late")]
+
+    async def test_the_day_that_somebody_joined_is_told_to_be_no_anniversary(self, desk: Desk) -> None:
+        taken = await desk.take(BEFORE, person(known_at=BEFORE, dates={"anniversary": "2026-03-10"}))
+        message = await desk.message()
+        assert (message.state, message.reason) == (State.SUPPRESSED, Reason.YEAR_ZERO)
+        assert actions(taken) == [("suppressed", "year_zero")]
 
     async def test_an_event_that_comes_late_is_made_up_for(self, desk: Desk) -> None:
         await desk.take(DAY + 30 * HOUR, person(known_at=BEFORE))

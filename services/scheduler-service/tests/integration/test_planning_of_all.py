@@ -74,7 +74,7 @@ async def test_year_nought_is_no_anniversary_and_both_kinds_on_one_day_are_two(d
     await desk.take(FAR, person(dates={"birthday": "1990-03-10", "anniversary": "2026-03-10"}))
     await desk.take(FAR, person(UUID(int=5), dates={"birthday": "--03-10", "anniversary": "2020-03-10"}))
     await desk.planner(EVE).plan()
-    assert [message.kind for message in await desk.messages()] == ["birthday"]
+    assert {message.kind: message.reason for message in await desk.messages()} == {"anniversary": Reason.YEAR_ZERO, "birthday": ""}
     assert {message.kind for message in await desk.messages(UUID(int=5))} == {"anniversary", "birthday"}
 
 
@@ -99,7 +99,9 @@ class TestMadeUp:
     async def test_what_became_known_when_the_day_was_over_is_not_belated(self, desk: Desk) -> None:
         known_at = DAY + 24 * HOUR
         await desk.take(FAR, person(known_at=known_at))
-        assert (await desk.planner(known_at + HOUR).plan())["planned"] == 0
+        await desk.planner(known_at + HOUR).plan()
+        message = await desk.message()
+        assert (message.state, message.reason) == (State.SUPPRESSED, Reason.KNOWN_TOO_LATE)
 
     @pytest.mark.parametrize(("at_once", "state"), [(True, State.SCHEDULED), (False, State.SUPPRESSED)])
     async def test_what_became_known_on_the_day_goes_by_the_setting(self, desk: Desk, at_once: bool, state: State) -> None:

@@ -88,6 +88,49 @@ def test_what_was_sent_bars_its_year_even_while_a_question_about_it_is_open() ->
     assert (change.planned[0].state, change.planned[0].reason) == (State.SUPPRESSED, "already_greeted")
 
 
+def too_late(**changes: Any) -> Known:
+    """Ada, whose day was over in Berlin when it became known."""
+    ada = person(known_at=DAY + 24 * HOUR, **changes)
+    change = replan(rules(), Known(), ada, DAY + 24 * HOUR)
+    assert [(message.state, message.reason) for message in change.planned] == [(State.SUPPRESSED, "known_too_late")]
+    return Known(ada, {"birthday": change.slots[0]}, change.planned)
+
+
+def test_what_was_known_too_late_here_is_sent_where_the_day_lasts_still() -> None:
+    now = DAY + 25 * HOUR
+    change = changed(too_late(), person(version=2, known_at=DAY + 24 * HOUR, timezone="America/New_York"), now)
+    assert (change.changed[0].state, change.changed[0].moments.timezone) == (State.SCHEDULED, "America/New_York")
+
+
+@pytest.mark.parametrize("edit", [{"timezone": "Asia/Tokyo"}, {"email": "b@example.org"}, {"last_name": "King"}])
+def test_any_other_edit_leaves_it_known_too_late(edit: dict[str, Any]) -> None:
+    change = changed(too_late(), person(version=2, known_at=DAY + 24 * HOUR, **edit), DAY + 25 * HOUR)
+    assert (change.changed, [(a.action, a.reason) for a in change.actions]) == ([], [("kept", "known_too_late")])
+
+
+def test_a_date_that_is_moved_on_is_greeted_though_the_first_was_known_too_late() -> None:
+    change = changed(too_late(), person(version=2, known_at=DAY + 25 * HOUR, dates={"birthday": "1990-03-12"}), DAY + 25 * HOUR)
+    assert [(message.state, message.reason) for message in change.planned] == [(State.SCHEDULED, "")]
+
+
+@pytest.mark.parametrize(("state", "action"), [(State.CANCELLED, "suppressed"), (State.SUPPRESSED, "kept")])
+def test_what_was_withdrawn_and_is_wanted_again_when_its_day_is_over_was_known_too_late(state: State, action: str) -> None:
+    now = DAY + 30 * HOUR
+    change = changed(known(state, reason="date_moved"), person(version=2, known_at=now), now)
+    assert [(message.state, message.reason) for message in change.changed] == [(State.SUPPRESSED, "known_too_late")]
+    assert [(done.action, done.reason) for done in change.actions] == [(action, "known_too_late")]
+
+
+def test_a_year_given_to_an_anniversary_can_make_today_none() -> None:
+    before = replan(rules(), Known(), person(dates={"anniversary": "--03-10"}), EVE)
+    planned = Known(before.recipient, {"anniversary": before.slots[0]}, before.planned)
+    change = changed(planned, person(version=2, known_at=BEFORE, dates={"anniversary": "2026-03-10"}), BEFORE)
+    assert [(message.state, message.reason) for message in change.changed] == [(State.SUPPRESSED, "year_zero")]
+    again = Known(change.recipient, {"anniversary": change.slots[0]}, change.changed)
+    corrected = changed(again, person(version=3, known_at=BEFORE, dates={"anniversary": "2025-03-10"}), BEFORE)
+    assert corrected.changed[0].state is State.SCHEDULED
+
+
 def test_a_greeted_year_stays_suppressed_whatever_is_edited() -> None:
     change = changed(known(State.SUPPRESSED, reason="already_greeted"), person(version=2, timezone="America/New_York"))
     assert change.changed == []

@@ -16,6 +16,8 @@ from scheduler_service.domain.states import OPEN, Reason, State, Transition, aft
 
 # Given back when the reason for them is gone. A year that is greeted stays greeted.
 _REVOCABLE = frozenset({State.CANCELLED, State.SUPPRESSED, State.EXPIRED})
+# The date stays theirs, and nothing is sent for it.
+_SUPPRESSING = frozenset({Reason.OPTED_OUT, Reason.YEAR_ZERO})
 _FINAL_REASONS = frozenset({Reason.ALREADY_GREETED, Reason.MAYBE_GREETED})
 
 
@@ -81,28 +83,31 @@ class _KindReplan:
             return
         self._slot = slot_of(kind, self._kind_rules, self._recipient, source, was)
         try:
-            self._run(kind, self._wanted(source), content_changed(self._known.recipient, self._recipient, was, self._slot))
+            self._run(kind, source, content_changed(self._known.recipient, self._recipient, was, self._slot))
         except InvalidZone as error:
             # The user service knows a zone that we do not yet. What is planned stays; a newer tzdata re-plans it by the slot.
             self._change.errors.append(f"{kind}: {error}")
         if was is not None or self._slot.active:
             self._change.slots.append(self._slot)
 
-    def _run(self, kind: str, wanted: Mapping[date, Moments], edited: bool) -> None:
+    def _run(self, kind: str, source: CivilDate | None, edited: bool) -> None:
+        dates, self._day_zero = self._dates(source)
         messages = [message for message in self._known.messages if message.kind == kind]
         self._holders = {message.id: message for message in messages}
+        wanted = {day: self._kind_rules.moments(self._slot.zone, day) for day in dates}
         for message in messages:
             self._adjust(message, wanted.get(message.local_date), edited)
-        for day, moments in wanted.items():
-            if self._in_window(moments) and message_id(self._recipient.user_id, kind, day) not in self._holders:
-                self._plan(kind, day, moments)
+        for day in (*dates, self._day_zero):
+            if day and message_id(self._recipient.user_id, kind, day) not in self._holders:
+                self._plan(kind, day, self._kind_rules.moments(self._slot.zone, day))
 
-    def _wanted(self, source: CivilDate | None) -> dict[date, Moments]:
+    def _dates(self, source: CivilDate | None) -> tuple[list[date], date | None]:
+        """The dates that are greeted, and the one that is told to be none."""
         if source is None or not self._slot.active:
-            return {}
-        zone, rule = self._slot.zone, LeapDayRule(self._slot.leap_day_rule)
-        dates = self._kind_rules.observed_dates(source, rule, zone, self._now)
-        return {day: self._kind_rules.moments(zone, day) for day in dates}
+            return [], None
+        rule = LeapDayRule(self._slot.leap_day_rule)
+        dates = self._kind_rules.observed_dates(source, rule, self._slot.zone, self._now)
+        return list(dates), self._kind_rules.day_zero(source)
 
     def _adjust(self, message: Message, moments: Moments | None, edited: bool) -> None:
         if message.state in OPEN:
@@ -114,7 +119,7 @@ class _KindReplan:
 
     def _adjust_open(self, message: Message, moments: Moments | None, edited: bool) -> None:
         if moments is None:
-            self._withdraw(message, self._withdrawal(message.kind))
+            self._withdraw(message, self._withdrawal(message))
         elif not moments.same_instants(message.moments):
             self._move(message, moments)
         elif edited and message.time_has_come(self._now):
@@ -122,25 +127,27 @@ class _KindReplan:
         else:
             self._keep(message, moments)
 
-    def _withdrawal(self, kind: str) -> Reason:
+    def _withdrawal(self, message: Message) -> Reason:
         if self._recipient.erased:
             return Reason.USER_ERASED
         if self._recipient.deleted:
             return Reason.USER_DELETED
-        if kind in self._recipient.suppressed:
+        if message.kind in self._recipient.suppressed:
             return Reason.OPTED_OUT
+        if message.local_date == self._day_zero:
+            return Reason.YEAR_ZERO
         return Reason.DATE_MOVED if self._slot.active else Reason.DATE_REMOVED
 
     def _withdraw(self, message: Message, reason: Reason) -> None:
-        opted_out = reason is Reason.OPTED_OUT
-        transition = Transition.SUPPRESSED if opted_out else Transition.CANCELLED
+        stays = reason in _SUPPRESSING
+        transition = Transition.SUPPRESSED if stays else Transition.CANCELLED
         asks = message.time_has_come(self._now)
         if message.unsure and not asks:
             transition = Transition.DOUBTED
         withdrawn = self._revise(message, transition, reason=reason)
         if not withdrawn.asked_revision and withdrawn.state is not State.UNCERTAIN:
             self._slot = self._slot.freed_by(message.id)
-        self._note(message, Action.SUPPRESSED if opted_out else Action.CANCELLED, reason)
+        self._note(message, Action.SUPPRESSED if stays else Action.CANCELLED, reason)
 
     def _move(self, message: Message, moments: Moments) -> None:
         if moments.expires_at <= self._now:
@@ -169,26 +176,42 @@ class _KindReplan:
 
     def _restore(self, message: Message, moments: Moments) -> None:
         ran_out = message.state is State.EXPIRED and moments.same_instants(message.moments)
-        if ran_out or not self._in_window(moments) or not self._known_in_time(moments):
+        if ran_out or not self._in_window(moments):
             self._note(message, Action.KEPT, message.reason)
-            return
-        if reason := self._barred(message.local_date, message.id):
+        elif reason := self._barred(message.local_date, message.id):
             self._note(message, Action.KEPT, reason)
+        elif not self._known_in_time(moments):
+            self._leave_out(message)
+        else:
+            self._revise(message, Transition.RESTORED, reason="", moments=moments, send_at=moments.due_at)
+            self._note(message, Action.PLANNED, Reason.RESTORED)
+
+    def _leave_out(self, message: Message) -> None:
+        """It was withdrawn for another reason; now it is wanted, and is not made up for."""
+        if message.state is State.CANCELLED:
+            self._revise(message, Transition.SUPPRESSED, reason=Reason.KNOWN_TOO_LATE)
+            self._note(message, Action.SUPPRESSED, Reason.KNOWN_TOO_LATE)
             return
-        self._revise(message, Transition.RESTORED, reason="", moments=moments, send_at=moments.due_at)
-        self._note(message, Action.PLANNED, Reason.RESTORED)
+        if message.state is State.SUPPRESSED and message.reason != Reason.KNOWN_TOO_LATE:
+            self._change.changed.append(replace(message, reason=Reason.KNOWN_TOO_LATE))
+        self._note(message, Action.KEPT, Reason.KNOWN_TOO_LATE)
 
     def _plan(self, kind: str, day: date, moments: Moments) -> None:
-        assert self._slot.known_at is not None
-        if self._slot.known_at >= moments.late_until_at and self._slot.known_at > moments.due_at:
-            return  # Nobody owed a greeting for a day that was over when the date became known.
+        if not self._in_window(moments):
+            return
         identity = message_id(self._recipient.user_id, kind, day)
-        reason = self._barred(day, identity) or ("" if self._known_in_time(moments) else Reason.KNOWN_TOO_LATE)
+        reason = self._reason_against(day, identity, moments)
         state = State.SUPPRESSED if reason else State.SCHEDULED
         self._change.planned.append(
             Message(identity, self._recipient.user_id, kind, day, state, 1, moments, send_at=moments.due_at, reason=reason)
         )
         self._note(self._change.planned[-1], Action.SUPPRESSED if reason else Action.PLANNED, reason)
+
+    def _reason_against(self, day: date, identity: UUID, moments: Moments) -> Reason | str:
+        if day == self._day_zero:
+            return Reason.YEAR_ZERO
+        # A day that was over when the date became known is nobody's debt: it is told, and never belated.
+        return self._barred(day, identity) or ("" if self._known_in_time(moments) else Reason.KNOWN_TOO_LATE)
 
     def _in_window(self, moments: Moments) -> bool:
         return self._kind_rules.is_open(moments, self._now, self._horizon)

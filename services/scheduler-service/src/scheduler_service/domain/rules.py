@@ -46,6 +46,12 @@ class KindRules:
     def is_open(self, moments: Moments, now: datetime, horizon: timedelta) -> bool:
         return moments.expires_at > now and moments.due_at < now + horizon
 
+    def day_zero(self, source: CivilDate) -> date | None:
+        """The day that is counted from, where the occasion does not exist on it yet."""
+        if source.year is None or self.occasion.counts(source, source.year):
+            return None
+        return date(source.year, source.month, source.day)
+
     def observed_dates(self, source: CivilDate, rule: LeapDayRule, zone: str, now: datetime) -> Iterator[date]:
         """The local dates of the occasion in the years round `now`, in order."""
         this_year = local_date_at(zone, now).year

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     ALREADY_GREETED = "already_greeted"
     MAYBE_GREETED = "maybe_greeted"  # another message of the year may have been sent; a person decides about that one
     KNOWN_TOO_LATE = "known_too_late"
+    YEAR_ZERO = "year_zero"  # the day it counts from: no occasion of its kind yet
     PAST_BUDGET = "past_budget"
     ZONE_MOVED = "zone_moved"
     CONTENT_CHANGED = "content_changed"

@@ -112,13 +112,14 @@ class MemoryPlanStore(MemoryStore):
         moments, day = instant.moments, instant.local_date
         identity = message_id(slot.user_id, slot.kind, day)
         assert slot.known_at is not None
-        unowed = slot.known_at > moments.due_at and slot.known_at >= moments.late_until_at
         otherwise_ruled = bool(instant.leap_day_rule) and slot.leap_day_rule != instant.leap_day_rule
         too_young = slot.year is not None and slot.year + rules.occasion.first_after_years > day.year
-        if unowed or otherwise_ruled or too_young or identity in self.tables.messages or slot.holder_barring(day, identity):
+        year_zero = too_young and slot.year == day.year
+        if otherwise_ruled or (too_young and not year_zero) or identity in self.tables.messages or slot.holder_barring(day, identity):
             return False
-        in_time = slot.known_at <= moments.due_at or rules.sends_at_once
-        state, reason = (State.SCHEDULED, "") if in_time else (State.SUPPRESSED, Reason.KNOWN_TOO_LATE)
+        in_time = slot.known_at <= moments.due_at or (rules.sends_at_once and slot.known_at < moments.late_until_at)
+        reason = Reason.YEAR_ZERO if year_zero else "" if in_time else Reason.KNOWN_TOO_LATE
+        state = State.SUPPRESSED if reason else State.SCHEDULED
         planned = Message(identity, slot.user_id, slot.kind, day, state, 1, moments, moments.due_at, reason=reason, created_at=self.clock())
         self.tables.change(planned, self.clock())
         return True

@@ -32,12 +32,13 @@ ORDER BY c.ord, c.number
 _PLAN = """
 INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
     zone_rule, reason, created_at, updated_at)
-SELECT p.id, p.local_date, p.user_id, %(kind)s, CASE WHEN p.in_time THEN 'SCHEDULED' ELSE 'SUPPRESSED' END,
-    p.due_at, p.due_at, p.late_until_at, p.expires_at, p.zone, %(tzdata_version)s, p.zone_rule,
-    CASE WHEN p.in_time THEN '' ELSE 'known_too_late' END, %(now)s, %(now)s
+SELECT p.id, p.local_date, p.user_id, %(kind)s, CASE p.reason WHEN '' THEN 'SCHEDULED' ELSE 'SUPPRESSED' END,
+    p.due_at, p.due_at, p.late_until_at, p.expires_at, p.zone, %(tzdata_version)s, p.zone_rule, p.reason, %(now)s, %(now)s
 FROM (
     SELECT x.id, i.local_date, o.user_id, i.due_at, i.late_until_at, i.expires_at, i.zone, i.zone_rule,
-        o.known_at <= i.due_at OR %(sends_at_once)s AS in_time
+        CASE WHEN o.year + %(first_after_years)s > extract(year FROM i.local_date) THEN 'year_zero'
+             WHEN o.known_at <= i.due_at OR (%(sends_at_once)s AND o.known_at < i.late_until_at) THEN ''
+             ELSE 'known_too_late' END AS reason
     FROM unnest(%(zone)s::text[], %(month)s::smallint[], %(day)s::smallint[], %(leap_day_rule)s::text[], %(local_date)s::date[],
             %(digits)s::text[], %(due_at)s::timestamptz[], %(late_until_at)s::timestamptz[], %(expires_at)s::timestamptz[],
             %(zone_rule)s::text[], %(above)s::uuid[], %(upto)s::uuid[])
@@ -51,8 +52,8 @@ FROM (
         SELECT (i.digits || left(h.hex, 4) || '8' || substr(h.hex, 5, 3) || '8' || substr(h.hex, 8, 15))::uuid AS id OFFSET 0
     ) x
     WHERE (i.leap_day_rule = '' OR o.leap_day_rule = i.leap_day_rule)
-      AND (o.year IS NULL OR o.year + %(first_after_years)s <= extract(year FROM i.local_date))
-      AND (o.known_at <= i.due_at OR o.known_at < i.late_until_at)
+      AND (o.year IS NULL OR o.year + %(first_after_years)s <= extract(year FROM i.local_date)
+           OR o.year = extract(year FROM i.local_date))
       AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
            OR (o.slot_year < extract(year FROM i.local_date)
                AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
