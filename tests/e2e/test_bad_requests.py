@@ -150,6 +150,7 @@ def test_a_thing_that_is_not_there(api: Api, path: str, sentence: str) -> None:
         ("/api/v1/deadLetters", {"userId": "7"}, "userId"),
         ("/api/v1/deadLetters", {"pageToken": "x"}, "pageToken"),
         (f"{USERS}/{_NOBODY}/replans", {"pageToken": "x"}, "pageToken"),
+        (f"{USERS}/7/replans", {}, "userId"),
     ],
 )
 def test_a_filter_that_makes_no_sense(api: Api, path: str, query: dict[str, Any], field: str) -> None:

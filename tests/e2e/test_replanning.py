@@ -189,8 +189,7 @@ def test_who_was_greeted_deleted_and_restored_is_not_greeted_again(world: World)
 def test_the_entries_count_what_was_done_the_latest_first(world: World) -> None:
     here, there = world.sky.two_ahead(KIND)
     user = world.create_at(here)
-    world.replan(user)  # Changes that are waiting together are taken up as one, the latest.
-    world.replan(world.patch(user, timezone=there.timezone))
+    world.patch(user, timezone=there.timezone)
     world.replan(world.delete(user))
     entries = world.api.ok("GET", f"/api/v1/users/{user['id']}/replans")["replans"]
     counts = [

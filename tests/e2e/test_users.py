@@ -51,6 +51,10 @@ def test_a_user_who_is_not_there(api: Api, method: str, suffix: str) -> None:
     assert (answer.status, answer.json["code"], answer.json["message"]) == (404, 5, "There is no user of this id.")
 
 
+def test_nothing_was_done_for_a_user_of_whom_nothing_was_heard(api: Api) -> None:
+    assert api.ok("GET", f"{USERS}/{_NOBODY}/replans") == {"replans": [], "nextPageToken": ""}
+
+
 @pytest.mark.parametrize("field", ["email", "externalId"])
 def test_what_belongs_to_another_is_refused_and_named(api: Api, field: str) -> None:
     owner = api.ok("POST", USERS, somebody(externalId=somebody()["email"]))

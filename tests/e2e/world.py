@@ -151,8 +151,7 @@ class World:
         """What the change that made this version of the user did to the plan, once it has."""
 
         def look() -> Mapping[str, Any] | None:
-            answer = self.api.call("GET", f"{USERS}/{user['id']}/replans")
-            entries = answer.json["replans"] if answer.status != 404 else []  # a user so new that the scheduler has not heard of them
+            entries = self.api.ok("GET", f"{USERS}/{user['id']}/replans")["replans"]
             return next((entry for entry in entries if entry["version"] == user["version"]), None)
 
         return eventually(look, f"the re-planning of version {user['version']}")

@@ -120,9 +120,6 @@ class Queries(Protocol):
     async def replans(self, user_id: UUID, after: tuple[int, int] | None, limit: int) -> Sequence[Replan]:
         """What changes of the user did, by (epoch, version), descending, below `after`."""
 
-    async def knows(self, user_id: UUID) -> bool:
-        """Whether any change of the user has been taken in, be they deleted since."""
-
     async def replay(self, message_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """Plan ended messages again, each under a new revision and replay; return the refusal of each that is not (see domain.replays)."""
 

@@ -1,6 +1,7 @@
 """The use cases of the plan's side: taking changes of users in, planning everybody, and reading the plan."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
@@ -29,13 +30,9 @@ class MessageNotFound(NotFound):
     """There is no such message."""
 
 
-class RecipientNotFound(NotFound):
-    """There is no user of this id, or one so new that nothing has been planned for them yet."""
-
-
 @dataclass(slots=True)
 class TakenIn:
-    """What a batch of changes did. `older` are snapshots that a newer one had overtaken."""
+    """What a batch of changes did. `older` are snapshots of users who are known as they were later."""
 
     changes: list[Change] = field(default_factory=list)
     older: int = 0
@@ -51,22 +48,23 @@ class UserChanges:
 
     async def take_in(self, snapshots: Sequence[Recipient], consumer: str, offsets: Offsets) -> TakenIn:
         """Safe to repeat: a snapshot that is not newer changes nothing. Raises Unavailable."""
-        newest = newest_of(snapshots)
+        rounds = each_user_once(snapshots)
 
         async def work(unit: ReplanUnit) -> TakenIn:
-            taken = await self._replan(unit, newest) if newest else TakenIn()
+            taken = TakenIn()
+            for of_users in rounds:
+                await self._replan(unit, of_users, taken)
             await unit.store_offsets(consumer, offsets)
             return taken
 
         taken = await self._store.replan(work)
-        taken.older += len(snapshots) - len(newest)
         if any(change.planned or change.changed for change in taken.changes):
             self._changed()
         return taken
 
-    async def _replan(self, unit: ReplanUnit, newest: dict[UUID, Recipient]) -> TakenIn:
-        recipients = await unit.lock_recipients(newest)
-        newer = {user_id: snapshot for user_id, snapshot in newest.items() if snapshot.newer_than(recipients.get(user_id))}
+    async def _replan(self, unit: ReplanUnit, snapshots: dict[UUID, Recipient], taken: TakenIn) -> None:
+        recipients = await unit.lock_recipients(snapshots)
+        newer = {user_id: snapshot for user_id, snapshot in snapshots.items() if snapshot.newer_than(recipients.get(user_id))}
         slots = await unit.lock_slots(newer)
         held = [slot.slot_message_id for kinds in slots.values() for slot in kinds.values() if slot.slot_message_id]
         messages = await unit.lock_messages(newer, (await unit.now() - _LOOK_BACK).date(), held)
@@ -76,16 +74,21 @@ class UserChanges:
             for user_id, snapshot in sorted(newer.items())
         ]
         await unit.save(changes, now)
-        return TakenIn(changes, len(newest) - len(newer))
+        taken.changes += changes
+        taken.older += len(snapshots) - len(newer)
 
 
-def newest_of(snapshots: Collection[Recipient]) -> dict[UUID, Recipient]:
-    """One snapshot of each user."""
-    newest: dict[UUID, Recipient] = {}
+def each_user_once(snapshots: Iterable[Recipient]) -> list[dict[UUID, Recipient]]:
+    """Cut a batch into rounds, so that each change of a user is looked at, in order. Nearly every batch is one round."""
+    rounds: list[dict[UUID, Recipient]] = []
+    seen: Counter[UUID] = Counter()
     for snapshot in snapshots:
-        if snapshot.newer_than(newest.get(snapshot.user_id)):
-            newest[snapshot.user_id] = snapshot
-    return newest
+        number = seen[snapshot.user_id]
+        seen[snapshot.user_id] += 1
+        if number == len(rounds):
+            rounds.append({})
+        rounds[number][snapshot.user_id] = snapshot
+    return rounds
 
 
 class Plan:
@@ -106,11 +109,8 @@ class Plan:
         return await self._queries.messages(wanted, after, limit)
 
     async def replans(self, user_id: UUID, after: tuple[int, int] | None, limit: int) -> Sequence[Replan]:
-        """Raises RecipientNotFound."""
-        found = await self._queries.replans(user_id, after, limit)
-        if not found and not await self._queries.knows(user_id):
-            raise RecipientNotFound(metadata={"user": str(user_id)})
-        return found
+        """None of a user of whom nothing was heard yet: a new one cannot be told from one that does not exist."""
+        return await self._queries.replans(user_id, after, limit)
 
     async def replay(self, message_ids: Sequence[UUID]) -> tuple[list[UUID], dict[UUID, str]]:
         """The messages that are planned again, and why the others are not."""

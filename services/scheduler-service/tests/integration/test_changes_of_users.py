@@ -313,7 +313,27 @@ class TestSnapshots:
 
     async def test_of_a_batch_the_newest_counts(self, desk: Desk) -> None:
         taken = await desk.take(EVE, person(version=2, timezone="Asia/Tokyo"), person(version=3), person(version=1))
-        assert ((await desk.message()).moments.timezone, taken.older) == ("Europe/Berlin", 2)
+        assert ((await desk.message()).moments.timezone, taken.older) == ("Europe/Berlin", 1)
+
+    async def test_several_changes_in_a_batch_leave_what_they_leave_one_by_one(self, desk: Desk) -> None:
+        moved, away, back = (person(version=2, timezone="Asia/Tokyo"), person(version=3, deleted=True), person(version=4))
+        other = person(UUID(int=7), timezone="Asia/Tokyo")
+        taken = await desk.take(EVE, person(), other, moved, away, back)
+        assert actions(taken) == [
+            ("planned", ""),
+            ("planned", ""),
+            ("moved", "zone_moved"),
+            ("cancelled", "user_deleted"),
+            ("planned", "restored"),
+        ]
+        assert ((await desk.message()).state, (await desk.message()).revision) == (State.SCHEDULED, 4)
+        replans = await desk.world.at(EVE).queries.replans(ADA, None, 10)
+        assert [(replan.version, [str(done.action) for done in replan.actions]) for replan in replans] == [
+            (4, ["planned"]),
+            (3, ["cancelled"]),
+            (2, ["moved"]),
+            (1, ["planned"]),
+        ]
 
     async def test_what_a_change_did_is_listed_the_latest_first(self, desk: Desk) -> None:
         await planned(desk)

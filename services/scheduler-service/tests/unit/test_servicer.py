@@ -156,10 +156,13 @@ class TestLists:
         rest = await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA), page_size=2, page_token=first.next_page_token))
         assert [replan.version for replan in rest.replans] == [1]
 
-    async def test_changes_of_an_unknown_user_are_not_found(self, stub: Any) -> None:
-        with pytest.raises(grpc.RpcError) as error:
-            await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA)))
-        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+    async def test_of_a_user_of_whom_nothing_was_heard_yet_the_list_is_empty(self, stub: Any) -> None:
+        found = await stub.ListReplans(pb.ListReplansRequest(user_id=str(ADA)))
+        assert (list(found.replans), found.next_page_token) == ([], "")
+
+    async def test_an_id_that_is_no_users_is_refused(self, stub: Any) -> None:
+        [(field, sentence)] = await violations(stub.ListReplans(pb.ListReplansRequest(user_id="7")))
+        assert (field, sentence.partition(":")[0]) == ("userId", "This is not the id of a user")
 
     @pytest.mark.parametrize("position", [(2**31, 1), (1, 2**31), (-1, 1), ("1", 1), (1,), ()])
     async def test_a_forged_position_among_changes_is_refused(self, stub: Any, position: tuple[Any, ...]) -> None:

@@ -93,6 +93,9 @@ class SchedulerServiceServicer:
 
     def ListReplans(self, request, context):
         """Lists what each change of a user did to their planned messages, the latest first.
+
+        A change is listed when it has been taken in, about a second later: until the first one has, the list is empty, as it is for the id
+        of no user. Fails with INVALID_ARGUMENT for what cannot be a user's id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

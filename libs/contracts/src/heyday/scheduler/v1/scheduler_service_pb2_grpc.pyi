@@ -22,7 +22,11 @@ class SchedulerServiceStub:
     ListMessages: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.ListMessagesRequest, _scheduler_service_pb2.ListMessagesResponse]
     """Lists messages by local date and id, the latest date first."""
     ListReplans: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.ListReplansRequest, _scheduler_service_pb2.ListReplansResponse]
-    """Lists what each change of a user did to their planned messages, the latest first."""
+    """Lists what each change of a user did to their planned messages, the latest first.
+
+    A change is listed when it has been taken in, about a second later: until the first one has, the list is empty, as it is for the id
+    of no user. Fails with INVALID_ARGUMENT for what cannot be a user's id.
+    """
     GetJob: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.GetJobRequest, _scheduler_service_pb2.Job]
     """Returns one job with its last and next run."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_scheduler_service_pb2.ListJobsRequest, _scheduler_service_pb2.ListJobsResponse]
@@ -63,7 +67,11 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_service_pb2.ListReplansRequest,
         context: _aio.ServicerContext[_scheduler_service_pb2.ListReplansRequest, _abc.Awaitable[_scheduler_service_pb2.ListReplansResponse]],
     ) -> _abc.Awaitable[_scheduler_service_pb2.ListReplansResponse]:
-        """Lists what each change of a user did to their planned messages, the latest first."""
+        """Lists what each change of a user did to their planned messages, the latest first.
+
+        A change is listed when it has been taken in, about a second later: until the first one has, the list is empty, as it is for the id
+        of no user. Fails with INVALID_ARGUMENT for what cannot be a user's id.
+        """
 
     @_abc_1.abstractmethod
     def GetJob(

@@ -42,7 +42,7 @@ const (
 	Message_CANCELLED Message_State = 6
 	// Past its lateness budget.
 	Message_EXPIRED Message_State = 7
-	// Not to be sent: opted out, already greeted this year, or known too late.
+	// Not to be sent: opted out, already greeted this year, known only when its day was over, or the day that is counted from.
 	Message_SUPPRESSED Message_State = 8
 	// May have been sent; a person decides.
 	Message_UNCERTAIN Message_State = 9
@@ -150,7 +150,7 @@ type Message struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// The time of the last change.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// How the wall-clock time was found: "EXACT", "GAP", "FOLD" or "SKIPPED_DAY".
+	// How the wall-clock time was found: "EXACT", "GAP_FORWARD", "GAP_BACK", "FOLD_FIRST" or "SKIPPED_DAY".
 	ZoneRule      string `protobuf:"bytes,23,opt,name=zone_rule,json=zoneRule,proto3" json:"zone_rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

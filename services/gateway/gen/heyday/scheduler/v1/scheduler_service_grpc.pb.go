@@ -39,6 +39,9 @@ type SchedulerServiceClient interface {
 	// Lists messages by local date and id, the latest date first.
 	ListMessages(ctx context.Context, in *ListMessagesRequest, opts ...grpc.CallOption) (*ListMessagesResponse, error)
 	// Lists what each change of a user did to their planned messages, the latest first.
+	//
+	// A change is listed when it has been taken in, about a second later: until the first one has, the list is empty, as it is for the id
+	// of no user. Fails with INVALID_ARGUMENT for what cannot be a user's id.
 	ListReplans(ctx context.Context, in *ListReplansRequest, opts ...grpc.CallOption) (*ListReplansResponse, error)
 	// Returns one job with its last and next run.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*Job, error)
@@ -143,6 +146,9 @@ type SchedulerServiceServer interface {
 	// Lists messages by local date and id, the latest date first.
 	ListMessages(context.Context, *ListMessagesRequest) (*ListMessagesResponse, error)
 	// Lists what each change of a user did to their planned messages, the latest first.
+	//
+	// A change is listed when it has been taken in, about a second later: until the first one has, the list is empty, as it is for the id
+	// of no user. Fails with INVALID_ARGUMENT for what cannot be a user's id.
 	ListReplans(context.Context, *ListReplansRequest) (*ListReplansResponse, error)
 	// Returns one job with its last and next run.
 	GetJob(context.Context, *GetJobRequest) (*Job, error)

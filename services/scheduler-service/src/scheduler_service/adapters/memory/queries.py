@@ -24,9 +24,6 @@ class MemoryQueries(MemoryStore):
         found.sort(key=lambda replan: (replan.epoch, replan.version), reverse=True)
         return [replan for replan in found if after is None or (replan.epoch, replan.version) < after][:limit]
 
-    async def knows(self, user_id: UUID) -> bool:
-        return user_id in self.tables.recipients
-
     async def replay(self, message_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         refusals = {message_id: self._replay(message_id) for message_id in message_ids}
         return {message_id: why for message_id, why in refusals.items() if why}

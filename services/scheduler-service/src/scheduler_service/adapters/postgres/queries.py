@@ -33,7 +33,6 @@ SELECT user_id, epoch, version, replanned_at, actions, errors FROM replans
 WHERE user_id = %s AND (epoch, version) < (%s, %s)
 ORDER BY epoch DESC, version DESC LIMIT %s
 """
-_KNOWN = "SELECT 1 FROM recipients WHERE user_id = %s"
 _NEWEST = (2**31 - 1, 2**31 - 1)
 
 _LOCK_SLOTS = """
@@ -78,9 +77,6 @@ class PostgresQueries:
 
     async def replans(self, user_id: UUID, after: tuple[int, int] | None, limit: int) -> list[Replan]:
         return [_replan(row) for row in await self._fetch(_REPLANS, [user_id, *(after or _NEWEST), limit])]
-
-    async def knows(self, user_id: UUID) -> bool:
-        return bool(await self._fetch(_KNOWN, [user_id]))
 
     async def replay(self, message_ids: Sequence[UUID]) -> dict[UUID, str]:
         dates = [local_date_of(message_id) for message_id in message_ids]
