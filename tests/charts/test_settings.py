@@ -2,6 +2,7 @@
 
 import re
 from importlib import import_module
+from pathlib import PurePosixPath
 
 import pytest
 from pydantic import SecretStr
@@ -44,6 +45,16 @@ def test_all_that_the_gateways_chart_sets_is_read(environment: str) -> None:
     fields = (PROJECT / "services/gateway/internal/gateway/fields.go").read_text(encoding="utf-8")
     read = set(re.findall(r'^\t\{"([A-Z_]+)"', fields, re.MULTILINE))
     assert environment_of(render(environment), "gateway").keys() <= read
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_the_gateway_finds_the_api_keys_where_their_secret_is_mounted(environment: str) -> None:
+    objects = render(environment)
+    file = PurePosixPath(environment_of(objects, "gateway")["IDENTITY_API_KEYS_FILE"])
+    spec = pod_of(named(objects, "Deployment", "gateway"))["spec"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in spec["containers"][0]["volumeMounts"]}
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+    assert (secrets[mounted[str(file.parent)]], file.name) == ("heyday-api-keys", "api-keys")
 
 
 @pytest.mark.parametrize("service", PYTHON_SERVICES)

@@ -48,7 +48,7 @@ def test_every_call_is_described_with_its_errors(api: Api) -> None:
     for path, methods in document["paths"].items():
         for method, call in methods.items():
             assert call["summary"], f"{method} {path}"
-            assert {"200", "400", "429", "500", "503", "default"} <= set(call["responses"]), f"{method} {path}"
+            assert {"200", "400", "401", "403", "429", "500", "503", "default"} <= set(call["responses"]), f"{method} {path}"
             for parameter in call.get("parameters", []):
                 assert parameter["in"] == "body" or parameter.get("description"), f"{method} {path}: {parameter['name']}"
 

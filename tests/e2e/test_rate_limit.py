@@ -5,10 +5,7 @@ from time import monotonic
 
 import pytest
 
-from backing import server
-from backing.ports import free_port
-from backing.process import Process
-from backing.replica import HttpServer
+from e2e.gateways import beside
 from e2e.rest import Api
 from e2e.world import USERS, World, somebody
 
@@ -17,15 +14,8 @@ _LIMIT = 100
 
 @pytest.fixture(scope="module")
 def limited(world: World) -> Iterator[Api]:
-    own = world.mesh.gateway.process
-    public, internal = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    process = Process("gateway-by-default", own.command, world.mesh.logs / "gateway-by-default.log")
-    inherited = {name: value for name, value in own.environment.items() if name != "RATE_LIMIT_PER_MINUTE"}
-    process.environment = {**inherited, "HTTP_ADDRESS": public, "INTERNAL_ADDRESS": internal}
-    gateway = HttpServer(process, f"http://{public}", f"http://{internal}/health/detailed")
-    server.start(gateway)
-    yield Api(gateway.url)
-    server.stop(gateway)
+    with beside(world.mesh, "gateway-by-default", RATE_LIMIT_PER_MINUTE="") as gateway:
+        yield Api(gateway.url)
 
 
 def test_a_hundred_reads_a_minute_and_no_more(limited: Api) -> None:
