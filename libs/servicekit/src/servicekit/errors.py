@@ -31,8 +31,8 @@ class DomainError(Exception):
 
     @property
     def reason(self) -> str:
-        """The class's name in UPPER_SNAKE_CASE: stable, for programs (google.rpc.ErrorInfo.reason)."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
+        """Stable, for programs (google.rpc.ErrorInfo.reason)."""
+        return reason_of(self)
 
 
 class InvalidArgument(DomainError):
@@ -102,6 +102,11 @@ class DeadlineExceeded(DomainError):
     """The time allowed for the request is over."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+def reason_of(error: BaseException) -> str:
+    """The name of the error's class in UPPER_SNAKE_CASE: all of an error that may be shown, for its words may quote anything."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__).upper()
 
 
 def _docstring(cls: type[DomainError]) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from servicekit import grpc_context
+from servicekit.errors import Unavailable
 from servicekit.kafka.tracing import TRACEPARENT, traceparent
 
 #: Left of a request's deadline for our own answer after the call behind us has ended.
@@ -38,6 +40,17 @@ def channel(
         ],
         interceptors=[_UnaryUnary(default_timeout_seconds), _UnaryStream(default_timeout_seconds)],
     )
+
+
+class NotServing(Unavailable):
+    """The service answers that it is not ready."""
+
+
+async def ping(channel: grpc.aio.Channel) -> None:
+    """Ask one replica whether it is ready; raises NotServing or AioRpcError. For `runtime.probe`."""
+    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="readiness"))
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise NotServing
 
 
 class _UnaryUnary(grpc.aio.UnaryUnaryClientInterceptor):

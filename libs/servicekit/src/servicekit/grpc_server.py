@@ -1,4 +1,4 @@
-"""A gRPC server with health, reflection, limits, and errors a client can act on."""
+"""A gRPC server with health, state, reflection, limits, and errors a client can act on."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,6 +11,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 
+from heyday.status.v1 import status_service_pb2_grpc
+from servicekit import status
 from servicekit.grpc_interceptor import CallInterceptor
 from servicekit.readiness import Readiness
 from servicekit.settings import ServiceSettings
@@ -29,9 +31,9 @@ class GrpcServer:
     """A Component that serves the servicers which `registrations` add: `lambda s: pb2_grpc.add_FooServicer_to_server(servicer, s)`.
 
     `reflected` are full names of services shown by reflection (`DESCRIPTOR.services_by_name["Foo"].full_name`). Health answers for the
-    service names `liveness` (the process serves) and `readiness` and "" (all its parts are ready). A DomainError becomes its status with
-    google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its trace id. Servicers'
-    streaming methods are async generators.
+    service names `liveness` (the process serves) and `readiness` and "" (all its parts are ready), StatusService in detail. A DomainError
+    becomes its status with google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its
+    trace id. Servicers' streaming methods are async generators.
     """
 
     name = "grpc-server"
@@ -51,6 +53,7 @@ class GrpcServer:
         self._reflected = reflected
         self._interceptors = interceptors
         self._health = health.aio.HealthServicer()
+        self._status = status.StatusServicer(settings, readiness)
         self._server: grpc.aio.Server | None = None
         self._following: asyncio.Task[None] | None = None
         #: The port that is served, once started.
@@ -61,10 +64,11 @@ class GrpcServer:
             interceptors=[*_tracing(self._settings), CallInterceptor(self._settings.grpc_max_concurrent_calls), *self._interceptors],
             options=_options(self._settings),
         )
-        for register in (*self._registrations, self._register_health):
+        for register in (*self._registrations, self._register_own):
             register(self._server)
         if self._settings.serves_reflection:
-            reflection.enable_server_reflection([*self._reflected, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+            reflected = [*self._reflected, status.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
+            reflection.enable_server_reflection(reflected, self._server)
         self.port = self._server.add_insecure_port(self._settings.grpc_address)
         await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         await self._tell_readiness()
@@ -87,8 +91,9 @@ class GrpcServer:
         await self._server.stop(self._settings.shutdown_grace_seconds)
         self._following.cancel()
 
-    def _register_health(self, server: grpc.aio.Server) -> None:
+    def _register_own(self, server: grpc.aio.Server) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        status_service_pb2_grpc.add_StatusServiceServicer_to_server(self._status, server)
 
     async def _follow_readiness(self) -> None:
         while True:

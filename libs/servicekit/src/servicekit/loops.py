@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter
 
-from servicekit.clock import monotonic
-from servicekit.readiness import Readiness
+from servicekit.clock import monotonic, perf_counter, unix_seconds
+from servicekit.errors import reason_of
+from servicekit.readiness import Look, Readiness
 
 FAILURES = Counter("background_loop_failures_total", "Times a background loop failed and was begun anew.", ["loop"])
 
@@ -106,23 +106,28 @@ def every(
 
 
 def probe(
-    name: str, check: Callable[[], Awaitable[object]], readiness: Readiness, *, seconds: float = 5, timeout_seconds: float = 2
+    name: str,
+    check: Callable[[], Awaitable[object]],
+    readiness: Readiness,
+    *,
+    required: bool = True,
+    seconds: float = 5,
+    timeout_seconds: float = 2,
 ) -> Loop:
-    """A loop that sets the readiness of `name` by whether `check` returns in time. Start does not wait: a dependency may come later."""
-    readiness.expect(name)
+    """A loop that keeps how `name` answers: whether `check` returns in time, and how soon. Start does not wait: it may come later.
+
+    A process is not ready while a required dependency fails; another one is only shown.
+    """
+    readiness.depend(name, required=required)
     known: bool | None = None
 
     async def step() -> None:
         nonlocal known
-        works = False
-        with suppress(Exception):
-            async with asyncio.timeout(timeout_seconds):
-                await check()
-            works = True
-        if works != known:
-            _log.info("probe.changed", part=name, ready=works)
-            known = works
-        readiness.set(name, works)
+        look = await _look(check, timeout_seconds)
+        if known != look.answered:
+            _log.info("probe.changed", part=name, ready=look.answered, reason=look.reason)
+            known = look.answered
+        readiness.saw(name, look)
 
     async def body(stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -130,4 +135,14 @@ def probe(
             # Look more often while something is missing: recovery should show soon.
             await pause(seconds if known else min(seconds, 0.5), stopping)
 
-    return Loop(name, body)
+    return Loop(f"{name}-probe", body)
+
+
+async def _look(check: Callable[[], Awaitable[object]], timeout_seconds: float) -> Look:
+    began, reason = perf_counter(), ""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await check()
+    except Exception as error:
+        reason = reason_of(error)
+    return Look(perf_counter() - began, unix_seconds(), reason)

@@ -36,6 +36,11 @@ def client(settings: RedisSettings) -> Redis:
     )
 
 
+async def ping(client: Redis) -> None:
+    """One round trip; raises RedisError. For `runtime.probe`."""
+    await client.execute_command("PING")  # type: ignore[no-untyped-call] # `client.ping` is typed, but as either an answer or an awaitable
+
+
 def fail_open(default: Callable[[], T]) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Decorate a coroutine function so that any RedisError or time-out is counted, logged once a minute, and answered by `default()`."""
 

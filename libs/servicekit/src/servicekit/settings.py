@@ -58,6 +58,7 @@ class ServiceSettings(_Settings):
     instance_name: str = Field(
         default="", validate_default=True, description="Name of this replica in logs and leases. Empty: host name and process id."
     )
+    version: str = Field(default="development", description="Version of the code, as it is shown; the image sets it.")
     grpc_address: str = Field(default="0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
     metrics_address: str = Field(default="0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
     grpc_reflection: bool | None = Field(default=None, description="Serve gRPC reflection. Unset: only in development and test.")

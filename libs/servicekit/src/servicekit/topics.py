@@ -5,6 +5,7 @@ import asyncio
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,21 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from prometheus_client import Gauge
 
 from servicekit.kafka.config import client_config
+from servicekit.kafka.ports import KafkaUnavailable
 from servicekit.loops import Backoff
 from servicekit.settings import KafkaSettings
 
 DECLARATION = Path(__file__).with_name("topics.toml")
 METADATA_SECONDS = 5.0
+#: Below the time-out of a probe: a thread that asks cannot be cancelled.
+LOOK_SECONDS = 1.5
+PARTITIONS = Gauge(
+    "kafka_topic_partitions", "Partitions of a topic this process uses, as the broker told last; 0: there is none.", ["topic"]
+)
+DECLARED = Gauge("kafka_topic_declared_partitions", "Partitions that a topic this process uses must have.", ["topic"])
 
 _log = structlog.get_logger()
 
@@ -73,21 +82,50 @@ def refuse_mismatches(topics: Collection[Topic], counts: Mapping[str, int]) -> N
         raise TopicMismatch("; ".join(wrong) + ". Keys would change partition: make a new topic instead.")
 
 
+class UsedTopics:
+    """The declared topics that a process uses, as the broker knows them."""
+
+    def __init__(self, settings: KafkaSettings, names: Sequence[str]) -> None:
+        self._settings = settings
+        self._topics = [topic for topic in declared() if topic.name in names]
+        if unknown := set(names) - {topic.name for topic in self._topics}:
+            raise ValueError(f"not declared in {DECLARATION.name}: {', '.join(sorted(unknown))}")
+
+    async def look(self) -> None:
+        """Measure how many partitions each has, by one question to the broker; raises KafkaUnavailable. For `runtime.probe`."""
+        counts = await asyncio.to_thread(self._counts, LOOK_SECONDS)
+        for topic in self._topics:
+            PARTITIONS.labels(topic.name).set(counts.get(topic.name, 0))
+            DECLARED.labels(topic.name).set(topic.partitions)
+
+    async def missing(self) -> list[str]:
+        """Those that the broker does not know. Raises KafkaUnavailable, and TopicMismatch if one has other partitions than declared."""
+        counts = await asyncio.to_thread(self._counts, METADATA_SECONDS)
+        refuse_mismatches(self._topics, counts)
+        return [topic.name for topic in self._topics if topic.name not in counts]
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient(client_config(self._settings))
+
+    def _counts(self, timeout_seconds: float) -> dict[str, int]:
+        try:
+            return _partition_counts(self._admin, timeout_seconds)
+        except KafkaException as error:
+            raise KafkaUnavailable(f"Kafka did not tell its topics: {error.args[0].name()}.") from error
+
+
 class TopicCheck:
     """A Component whose start waits until the broker knows all these topics, and fails if one has other partitions than declared."""
 
     name = "topic-check"
 
-    def __init__(self, settings: KafkaSettings, names: Sequence[str]) -> None:
-        self._config: dict[str, Any] = client_config(settings)
-        self._topics = [topic for topic in declared() if topic.name in names]
-        if unknown := set(names) - {topic.name for topic in self._topics}:
-            raise ValueError(f"not declared in {DECLARATION.name}: {', '.join(sorted(unknown))}")
+    def __init__(self, topics: UsedTopics) -> None:
+        self._topics = topics
 
     async def start(self) -> None:
-        admin = AdminClient(self._config)
         failures = 0
-        while missing := await asyncio.to_thread(self._missing, admin):
+        while missing := await self._missing():
             failures += 1
             _log.info("kafka.waiting_for_topics", missing=missing)
             await asyncio.sleep(Backoff(longest=5).seconds(failures))
@@ -98,13 +136,11 @@ class TopicCheck:
     async def stop(self) -> None:
         pass
 
-    def _missing(self, admin: AdminClient) -> list[str]:
+    async def _missing(self) -> list[str]:
         try:
-            counts = _partition_counts(admin, METADATA_SECONDS)
-        except KafkaException as error:
-            return [f"broker ({error.args[0].name()})"]
-        refuse_mismatches(self._topics, counts)
-        return [topic.name for topic in self._topics if topic.name not in counts]
+            return await self._topics.missing()
+        except KafkaUnavailable as error:
+            return [f"all: {error.message}"]
 
 
 def _partition_counts(admin: AdminClient, timeout_seconds: float) -> dict[str, int]:

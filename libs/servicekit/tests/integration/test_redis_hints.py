@@ -1,8 +1,9 @@
 import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from servicekit.redis import client, fail_open
+from servicekit.redis import client, fail_open, ping
 from servicekit.settings import RedisSettings
 
 
@@ -40,3 +41,13 @@ async def test_defects_are_not_hidden(redis_url: str) -> None:
     with pytest.raises(AssertionError):
         await known(redis)
     await redis.aclose()
+
+
+async def test_a_ping_tells_whether_there_is_a_server(redis_url: str) -> None:
+    redis = client(RedisSettings.model_validate({"redis_url": redis_url}))
+    await ping(redis)
+    await redis.aclose()
+    nobody = client(RedisSettings.model_validate({"redis_url": "redis://127.0.0.1:1/0"}))
+    with pytest.raises(RedisError):
+        await ping(nobody)
+    await nobody.aclose()

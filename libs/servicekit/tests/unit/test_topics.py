@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from servicekit.settings import KafkaSettings
-from servicekit.topics import Topic, TopicCheck, TopicMismatch, declared, refuse_mismatches
+from servicekit.topics import Topic, TopicMismatch, UsedTopics, declared, refuse_mismatches
 
 
 def test_every_topic_has_the_fixed_number_of_partitions() -> None:
@@ -36,6 +36,6 @@ def test_another_number_of_partitions_is_refused_by_name() -> None:
         refuse_mismatches(topics, {"a": 64, "b": 12})
 
 
-def test_only_declared_topics_can_be_checked() -> None:
+def test_only_declared_topics_can_be_used() -> None:
     with pytest.raises(ValueError, match=r"not declared in topics\.toml: misspelt"):
-        TopicCheck(KafkaSettings(kafka_bootstrap_servers="127.0.0.1:1"), ["misspelt"])
+        UsedTopics(KafkaSettings(kafka_bootstrap_servers="127.0.0.1:1"), ["misspelt"])

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 
 import grpc.aio
 
@@ -27,7 +28,7 @@ from servicekit import redis, telemetry
 from servicekit.breaker import Breaker
 from servicekit.clock import Clock, SystemClock
 from servicekit.grpc_server import GrpcServer
-from servicekit.runtime import Backoff, Closing, Component, Readiness
+from servicekit.runtime import Backoff, Closing, Component, Readiness, probe
 
 USER_AGENT = "heyday-dispatcher"
 _SERVICE = pb.DESCRIPTOR.services_by_name["DispatcherService"].full_name
@@ -39,7 +40,7 @@ def build(settings: DispatcherSettings, readiness: Readiness) -> Sequence[Compon
     composer = composer_of(settings)
     readiness.set("templates", True)
 
-    rate_limit, closings = rate_limit_of(settings, clock)
+    rate_limit, redis_parts = rate_limit_of(settings, clock, readiness)
     provider = provider_of(settings, clock)
     breaker = Breaker(provider.name, failures_to_open=settings.breaker_failures, open_seconds=settings.breaker_open_seconds)
     slots = Slots(settings.concurrency)
@@ -55,7 +56,7 @@ def build(settings: DispatcherSettings, readiness: Readiness) -> Sequence[Compon
 
     return [
         telemetry.metrics_server(settings),
-        *closings,
+        *redis_parts,
         Closing("provider", provider.close),
         GrpcServer(settings, [register], readiness=readiness, reflected=[_SERVICE]),
         dispatcher,  # last, so that it stops first: the server then has only to let the last results out
@@ -91,7 +92,7 @@ def http_client_of(settings: DispatcherSettings) -> HttpClient:
     return client(settings.connect_timeout_seconds, USER_AGENT)
 
 
-def rate_limit_of(settings: DispatcherSettings, clock: Clock) -> tuple[RateLimitPort, list[Component]]:
+def rate_limit_of(settings: DispatcherSettings, clock: Clock, readiness: Readiness) -> tuple[RateLimitPort, list[Component]]:
     limit = settings.rate_limit_per_second
     if not limit:
         return Unlimited(), []
@@ -101,7 +102,8 @@ def rate_limit_of(settings: DispatcherSettings, clock: Clock) -> tuple[RateLimit
         return RateLimit(local, own_part, clock), []
     client = redis.client(settings)
     shared: Allowance = RedisAllowance(client, f"dispatcher:rate:{settings.provider}", limit, local)
-    return RateLimit(shared, limit, clock), [Closing("redis", client.aclose)]
+    looked_at = probe("redis", partial(redis.ping, client), readiness, required=False)
+    return RateLimit(shared, limit, clock), [Closing("redis", client.aclose), looked_at]
 
 
 def _timing(settings: DispatcherSettings) -> Timing:

@@ -44,20 +44,23 @@ async def test_the_http_client(client: str, kind: type) -> None:
 
 
 async def test_there_is_no_rate_limit_unless_one_is_set() -> None:
-    assert isinstance(bootstrap.rate_limit_of(settings(), CLOCK)[0], Unlimited)
+    assert isinstance(bootstrap.rate_limit_of(settings(), CLOCK, Readiness())[0], Unlimited)
 
 
 async def test_without_redis_the_rate_limit_is_this_replicas_part() -> None:
-    limit, closings = bootstrap.rate_limit_of(settings(RATE_LIMIT_PER_SECOND="100", MAX_REPLICAS="100"), CLOCK)
+    limit, parts = bootstrap.rate_limit_of(settings(RATE_LIMIT_PER_SECOND="100", MAX_REPLICAS="100"), CLOCK, Readiness())
     assert isinstance(limit, RateLimit)
-    assert closings == []
+    assert parts == []
     now = CLOCK.monotonic()
     assert [await limit.take(now + 0.1) for _ in range(2)] == [True, False]
 
 
-async def test_with_redis_its_client_is_closed_at_the_end() -> None:
-    _, closings = bootstrap.rate_limit_of(settings(RATE_LIMIT_PER_SECOND="100", REDIS_URL="redis://127.0.0.1:9/0"), CLOCK)
-    assert [part.name for part in closings] == ["redis"]
+async def test_redis_is_looked_at_without_deciding_readiness_and_closed_at_the_end() -> None:
+    readiness = Readiness()
+    _, parts = bootstrap.rate_limit_of(settings(RATE_LIMIT_PER_SECOND="100", REDIS_URL="redis://127.0.0.1:9/0"), CLOCK, readiness)
+    assert [part.name for part in parts] == ["redis", "redis-probe"]
+    assert [(each.name, each.required) for each in readiness.dependencies()] == [("redis", False)]
+    assert readiness.ready
 
 
 async def test_the_dispatcher_stops_before_the_server_and_the_provider() -> None:

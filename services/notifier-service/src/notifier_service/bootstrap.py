@@ -24,7 +24,7 @@ from servicekit.kafka import BatchConsumer, KafkaConsumer, KafkaProducer, Partit
 from servicekit.postgres import create_engine, ping
 from servicekit.runtime import Closing, Component, Readiness, probe
 from servicekit.telemetry import metrics_server
-from servicekit.topics import TopicCheck
+from servicekit.topics import TopicCheck, UsedTopics
 
 DUE_TOPIC = "heyday.scheduler.v1.message-due"
 CANCELLED_TOPIC = "heyday.scheduler.v1.message-cancelled"
@@ -45,7 +45,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     engine = create_engine(settings, "notifier-service")
     hints = redis.client(settings)
     channel = grpc_client.channel(settings.dispatcher_service_target, max_message_bytes=settings.grpc_max_message_bytes)
-    producer = KafkaProducer(settings)
+    topics, producer = UsedTopics(settings, TOPICS), KafkaProducer(settings)
     partitions = Partitions(engine, settings.retention_days, settings.clock_offset_seconds)
 
     desk = DueDesk(clock, settings.parked_records_per_partition)
@@ -81,10 +81,13 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         Closing("postgres", engine.dispose),
         Closing("redis", hints.aclose),
         Closing("dispatcher-channel", channel.close),
-        TopicCheck(settings, TOPICS),
+        TopicCheck(topics),
         producer,
         MonthKeeper(partitions.keep),
-        probe("postgres-probe", partial(ping, engine), readiness),
+        probe("postgres", partial(ping, engine), readiness),
+        probe("redis", partial(redis.ping, hints), readiness, required=False),
+        probe("kafka", topics.look, readiness, required=False),
+        probe("dispatcher-service", partial(grpc_client.ping, channel), readiness, required=False),
         cancelled_records,
         cancelled,
         due_records,

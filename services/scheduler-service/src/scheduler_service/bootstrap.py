@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from heyday.scheduler.v1 import scheduler_service_pb2, scheduler_service_pb2_grpc
 from scheduler_service import metrics
+from scheduler_service.adapters import due_topic, questions
 from scheduler_service.adapters.due_backlog import KafkaBacklog
 from scheduler_service.adapters.due_topic import KafkaDueTopic
 from scheduler_service.adapters.postgres.emit import emission
@@ -45,6 +46,7 @@ SERVICE = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"].
 CHANGES_GROUP = "scheduler.user-changed"
 OUTCOMES_GROUP = "scheduler.message-outcome"
 POISON_TOPIC = "heyday.scheduler.v1.poison"
+TOPICS = (USER_CHANGED, MESSAGE_OUTCOME, due_topic.TOPIC, questions.TOPIC, POISON_TOPIC)
 #: Nobody waits for the plan to say SENT: what comes within this time is settled by one statement.
 OUTCOMES_GATHER_SECONDS = 0.2
 

@@ -13,6 +13,7 @@ from servicekit.outbox import Outbox, Relay
 from servicekit.postgres import create_engine, ping
 from servicekit.runtime import Closing, Component, Readiness, every, probe
 from servicekit.telemetry import metrics_server
+from servicekit.topics import UsedTopics
 from user_service.adapters.postgres import Events, PostgresUserStore
 from user_service.adapters.redis import RedisUserCache
 from user_service.service import UserService
@@ -49,6 +50,8 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         relay,
         every("cache-generation", settings.cache_generation_poll_seconds, service.learn_generation),
         every("request-cleaning", settings.request_cleaning_seconds, partial(service.forget_requests, settings.request_retention_hours)),
-        probe("postgres-probe", partial(ping, engine), readiness),
+        probe("postgres", partial(ping, engine), readiness),
+        probe("redis", partial(redis.ping, hints), readiness, required=False),
+        probe("kafka", UsedTopics(settings, [TOPIC]).look, readiness, required=False),
         GrpcServer(settings, [register], readiness=readiness, reflected=[SERVICE]),
     ]
