@@ -46,7 +46,7 @@ var fields = []field{
 		seconds(func(s *Settings) *time.Duration { return &s.ShutdownDelay }, 0, 60)},
 	{"SHUTDOWN_GRACE_SECONDS", "20", "Time after that for the calls in flight.",
 		seconds(func(s *Settings) *time.Duration { return &s.ShutdownGrace }, 1, 3600)},
-	{"RATE_LIMIT_PER_MINUTE", "100", "Requests per minute of one client in each class of calls: read, write, operate. 0: no limit.",
+	{"RATE_LIMIT_PER_MINUTE", "100", "Requests per minute of one caller, or of one address where callers are not known, in each class of calls: read, write, operate. 0: no limit.",
 		number(func(s *Settings) *int { return &s.RateLimitPerMinute }, 0, 10_000_000)},
 	{"RATE_LIMIT_PER_MINUTE_BY_CLASS", "{}", "Other limits for single classes, as JSON: `{\"operate\": 10}`.", setRates},
 	{"MAX_CONNECTIONS_PER_CLIENT", "200", "Open connections of one client address; further ones are closed at once.",

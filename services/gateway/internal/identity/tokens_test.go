@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -9,76 +8,14 @@ import (
 	"crypto/rsa"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 )
-
-// issuer signs tokens and publishes its keys.
-type issuer struct {
-	url string
-
-	mutex     sync.Mutex
-	published []jwkset.JWK
-	down      bool
-	asked     int
-}
-
-func startIssuer(t *testing.T) *issuer {
-	t.Helper()
-	i := &issuer{}
-	server := httptest.NewServer(http.HandlerFunc(i.serve))
-	t.Cleanup(server.Close)
-	i.url = server.URL
-	return i
-}
-
-func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	i.asked++
-	if i.down {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	storage := jwkset.NewMemoryStorage()
-	_ = storage.KeyReplaceAll(r.Context(), slices.Clone(i.published))
-	text, _ := storage.JSONPublic(r.Context())
-	_, _ = w.Write(text)
-}
-
-func (i *issuer) isDown(down bool) {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	i.down = down
-}
-
-func (i *issuer) timesAsked() int {
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	return i.asked
-}
-
-func (i *issuer) publish(t *testing.T, id string, use jwkset.USE, key crypto.Signer) {
-	t.Helper()
-	jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: id, USE: use}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	i.published = append(i.published, jwk)
-}
-
-func (i *issuer) settings() Settings {
-	return Settings{JWKSURL: i.url, Issuer: "https://issuer.example.org", Audience: "heyday", RolesClaim: "roles"}
-}
 
 // claims are those of a token that is right, changed.
 func claims(changes jwt.MapClaims) jwt.MapClaims {
