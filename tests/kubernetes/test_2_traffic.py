@@ -50,6 +50,17 @@ def test_upgrade_and_rollback_fail_no_call_and_lose_or_double_no_greeting(instal
     assert result.violations == []
 
 
+def test_an_upgrade_restarts_the_pods_whose_secret_has_changed_and_no_others(installed: Cluster) -> None:
+    installed.upgrade()
+    before = {chart: installed.ready_pods(chart) for chart in DEPLOYMENTS}
+    installed.kubectl("patch", "secret", f"{RELEASE}-user-service", "--patch", '{"stringData": {"ANOTHER": "changed"}}')
+    installed.upgrade()
+    installed.roll_out("user-service")
+    after = {chart: installed.ready_pods(chart) for chart in DEPLOYMENTS}
+    assert not set(before["user-service"]) & set(after["user-service"])
+    assert all(set(before[chart]) <= set(after[chart]) for chart in set(DEPLOYMENTS) - {"user-service", "notifier-service"})
+
+
 def test_migrations_run_on_every_upgrade(installed: Cluster) -> None:
     before = completed_migrations(installed)
     installed.upgrade()

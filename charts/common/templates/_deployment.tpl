@@ -26,6 +26,9 @@ spec:
         {{- if $common.readsSettings }}
         checksum/config: {{ include "common.settings" . | sha256sum }}
         {{- end }}
+        {{- with include "common.secretVersions" . }}
+        checksum/secrets: {{ . | sha256sum }}
+        {{- end }}
         {{- with $common.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

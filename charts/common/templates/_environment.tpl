@@ -75,6 +75,21 @@ Environment variables with secrets in them. A URL refers to its password by $(NA
 {{- end }}
 {{- end -}}
 
+{{/*
+Versions of the Secrets behind those variables, so that an upgrade takes in what has changed. Not their contents: whoever may read a pod
+could guess at a password by its hash. Empty where no cluster answers.
+*/}}
+{{- define "common.secretVersions" -}}
+{{- range $variable, $secret := .Values.common.secrets -}}
+{{- if include "common.needsSecret" (dict "common" $.Values.common "variable" $variable) -}}
+{{- $name := $secret.name | default (include "common.fullname" $) -}}
+{{- with lookup "v1" "Secret" $.Release.Namespace $name -}}
+{{ printf "%s:%s " $name .metadata.resourceVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "common.databaseUrl" -}}
 {{- $postgres := .Values.common.global.postgres -}}
 {{- $authority := ternary "/etc/heyday/tls/postgres/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $postgres.caSecret "") -}}
