@@ -69,8 +69,8 @@ test-integration: $(VENV) $(KAFKA) ## Tests of one part on real servers
 test-e2e: ready ## Tests of the whole mesh
 	@$(BIN)/pytest -q $(wildcard tests/e2e)
 
-test-resilience: ready ## Every crash, outage and race; prints the seed of each (SEED=... repeats it)
-	@$(BIN)/pytest -q -s -m '' tests/resilience
+test-resilience: ready ## Every crash, outage and race; prints the seed of each (SEED=... repeats it); figures in .run/resilience.json
+	@$(BIN)/pytest -q -s -m '' --figures .run/resilience.json tests/resilience
 
 simulate: $(VENV) ## A simulated year with a fault at every step (SEED=1 DAYS=365 PEOPLE=1200 SINCE=2027-01-01)
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS)) $(if $(PEOPLE),--people $(PEOPLE)) \
@@ -107,7 +107,7 @@ lint-go:
 	@echo "go vet: fine"
 
 ##@ Kubernetes
-.PHONY: images charts helm-lint test-kubernetes tools-helm
+.PHONY: images images-twice charts helm-lint test-kubernetes tools-helm
 HELM ?= $(CURDIR)/.build/helm
 # The image builder's command, and where a cluster is that takes what it builds: `make test-kubernetes KUBECONFIG=...`.
 IMAGE_BUILD ?= docker build
@@ -117,6 +117,9 @@ export HELM IMAGE_BUILD
 
 images: ## Build all images (IMAGE_BUILD="docker build", TAG=dev)
 	@tools/images.sh
+
+images-twice: $(VENV) ## Build each image twice, and say where their files differ (IMAGE_SAVE="docker save")
+	@tools/images_twice.sh
 
 charts: ## Pack the charts' dependencies, so that charts/heyday can be installed
 	@tools/charts.sh

@@ -1,6 +1,7 @@
 """Wrong behaviours of the notifier."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from resilience.sowing import around, clock_of_a_pod, in_sql, planted
@@ -15,7 +16,7 @@ def _redis_alone() -> None:
     from notifier_service.service import DeliveryService
 
     async def believing(original: Any, self: Any, dues: Sequence[Any]) -> Any:
-        return await original(self, [due._replace(recovered=False) for due in dues])
+        return await original(self, [replace(due, recovered=False) for due in dues])
 
     around(DeliveryService, "_answer_known", believing)
 
@@ -32,7 +33,7 @@ def _early_hints() -> None:
 
 
 @planted(
-    "offset first",
+    "without offset-last",
     _UNIT,
     "test_consumers.py::test_offset_last_nothing_is_committed_while_kafka_takes_no_outcomes",
 )
@@ -59,7 +60,7 @@ def _mark_before_send() -> None:
     around(DeliveryService, "_send", marking)
 
 
-@planted("an untried claim is counted", _UNIT, "test_conclusions.py::test_not_tried_is_released_without_an_attempt")
+@planted("without release", _UNIT, "test_conclusions.py::test_not_tried_is_released_without_an_attempt")
 def _untried_counts() -> None:
     from notifier_service import domain
     from notifier_service.domain import Tried, conclusions
@@ -85,8 +86,8 @@ def _no_sent_final() -> None:
     _standing(lambda original, entry, *rest: None if entry.state is State.SENT else original(entry, *rest))
 
 
-@planted("without revision", _CONTRACT, "test_revision_an_older_one_is_dropped[memory]")
-def _no_revision() -> None:
+@planted("without older", _CONTRACT, "test_revision_an_older_one_is_dropped[memory]")
+def _no_older() -> None:
     _standing(lambda original, entry, due, *rest: None if due.revision < entry.revision else original(entry, due, *rest))
 
 
@@ -140,13 +141,49 @@ def _hasty_answer() -> None:
     domain.cancel = claims.cancel
 
 
-@planted("another content under one key", _CONTRACT, "test_unsure_with_other_content_ends_uncertain[memory-change0]")
-def _no_digest() -> None:
+def _obstacles(change: Callable[..., Any]) -> None:
+    """Swap what stands against sending although the claim is free."""
     from notifier_service.domain import claims
 
-    around(
-        claims, "_obstacle", lambda original, before, claimed, due, *rest: original(before._replace(digest=due.digest), claimed, due, *rest)
-    )
+    around(claims, "_obstacle", change)
+
+
+@planted("without digest", _CONTRACT, "test_unsure_with_other_content_ends_uncertain[memory-change0]")
+def _no_digest() -> None:
+    _obstacles(lambda original, before, claimed, due, *rest: original(before._replace(digest=due.digest), claimed, due, *rest))
+
+
+@planted("without too-late", _CONTRACT, "test_late_expires_with_a_reason_and_says_so_again[memory]")
+def _no_too_late() -> None:
+    _obstacles(lambda original, before, claimed, due, now, terms: original(before, claimed, replace(due, not_after_us=now), now, terms))
+
+
+@planted("without key-lifetime", _CONTRACT, "test_unsure_past_the_keys_lifetime_ends_uncertain[memory]")
+def _no_key_lifetime() -> None:
+    _obstacles(lambda original, *said: original(*said[:-1], replace(said[-1], key_lifetime_us=1 << 60)))
+
+
+@planted("without hold", _CONTRACT, "test_unsure_is_held_where_the_provider_honours_no_keys[memory]")
+def _no_hold() -> None:
+    _obstacles(lambda original, *said: original(*said[:-1], replace(said[-1], holds_unsure=False)))
+
+
+@planted("without doubt-stays", _UNIT, "test_claims.py::test_a_doubt_keeps_the_content_that_may_have_been_sent")
+def _no_doubt_stays() -> None:
+    from notifier_service.domain import State, claims
+
+    def forgetful(original: Any, entry: Any, due: Any, *rest: Any) -> Any:
+        judged = original(entry, due, *rest)
+        return judged._replace(entry=judged.entry._replace(digest=due.digest)) if judged.entry.state is State.UNCERTAIN else judged
+
+    around(claims, "_claim", forgetful)
+
+
+@planted("without replay-count", _CONTRACT, "test_a_replay_counts_attempts_anew_and_may_send_what_was_uncertain[memory]")
+def _no_replay_count() -> None:
+    from notifier_service.domain import claims
+
+    around(claims, "_renew", lambda original, entry, due, *rest: original(entry, replace(due, replay=entry.replay), *rest))
 
 
 @planted("without fence", _CONTRACT, "test_fence_a_result_of_a_lost_claim_is_not_written_and_its_record_is_judged_anew[postgres]")
@@ -154,6 +191,13 @@ def _no_fence() -> None:
     from notifier_service.adapters.postgres import results
 
     in_sql(results, "_RECORD", "d.fence = excluded.fence AND d.state = 'CLAIMED'", "true")
+
+
+@planted("without sent-is-fact", _CONTRACT, "test_fence_but_sent_is_a_fact_and_always_written[postgres]")
+def _no_sent_is_fact() -> None:
+    from notifier_service.adapters.postgres import results
+
+    in_sql(results, "_RECORD", " OR excluded.state = 'SENT' AND d.state <> 'SENT'", "")
 
 
 @planted("the notifier's own clock", _CONTRACT, "test_early_waits_and_leaves_no_entry[postgres]")

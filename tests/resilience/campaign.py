@@ -62,8 +62,9 @@ SELECT id, %(day)s, user_id, 'birthday', 'SCHEDULED', %(at)s, %(at)s, %(at)s + i
 FROM unnest(%(ids)s::uuid[], %(users)s::uuid[]) AS u(id, user_id)
 """
 _UNFINISHED = """
-SELECT count(*) FROM messages
-WHERE (state IN ('SCHEDULED', 'QUEUED', 'RETRYING') AND due_at <= clock_timestamp()) OR asked_revision > 0
+SELECT (SELECT count(*) FROM messages
+        WHERE (state IN ('SCHEDULED', 'QUEUED', 'RETRYING') AND due_at <= clock_timestamp()) OR asked_revision > 0)
+     + (SELECT count(*) FROM unnest(%s::uuid[]) AS u(id) WHERE NOT EXISTS (SELECT FROM messages m WHERE m.id = u.id))
 """
 
 
@@ -104,10 +105,10 @@ class Campaign:
             return [message_id(user, "birthday", birthday) for user in self._add_people(plan, number, birthday)]
 
     def settle(self, ids: Sequence[UUID], at: datetime, *, within: float) -> Result:
-        """From the due instant on wait until nothing is left to do, at most `within` seconds, then judge."""
+        """From the due instant on wait until these are planned and nothing is left to do, at most `within` seconds, then judge."""
         time.sleep(max(at.timestamp() - time.time(), 0))
         end = at.timestamp() + within
-        while self._unfinished() and time.time() < end:
+        while self._unfinished(ids) and time.time() < end:
             time.sleep(0.2)
         seconds = time.time() - at.timestamp()
         facts = read(self.mesh, self.get(f"{self.mesh.provider_url}/received"), ids)
@@ -131,9 +132,9 @@ class Campaign:
         plan.execute(_OCCASIONS, [birthday.month, birthday.day, users])
         return users
 
-    def _unfinished(self) -> int:
+    def _unfinished(self, ids: Sequence[UUID]) -> int:
         with connect(self.mesh, "scheduler") as plan:
-            row = plan.execute(_UNFINISHED).fetchone()
+            row = plan.execute(_UNFINISHED, [list(ids)]).fetchone()
         return row[0] if row else 0
 
     @contextmanager
@@ -145,8 +146,9 @@ class Campaign:
         try:
             yield
         finally:
-            replica.process.environment = clean
-            server.restart(replica)
+            if replica.process.environment != clean:  # Who was killed is back already, and clean.
+                replica.process.environment = clean
+                server.restart(replica)
 
     @contextmanager
     def changed(self, service: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Iterator[None]:

@@ -2,26 +2,22 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
-from typing import Any
 
 import pytest
 
 from backing import server
-from backing.server import Server
 from resilience.campaign import Campaign
 from resilience.due_topic import TOPIC
+from resilience.faults import Fault, again_and_again, gone, killed, provider, rewired, set_to, together
 from resilience.proxy import Wire
 from resilience.steady import look
 from servicekit import topics
 
 BEFORE, MEANWHILE, AFTER = 40, 120, 40
-
-Fault = Callable[[Campaign], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -34,108 +30,6 @@ class Outage:
     lead_seconds: float = 4
     within_seconds: float = 150
     is_quick: bool = False
-
-
-def gone(part: str) -> Fault:
-    """The server is stopped, and back with its data."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        stopped: Server = getattr(campaign.mesh, part)
-        stopped.process.stop()
-        try:
-            yield
-        finally:
-            server.start(stopped)
-
-    return fault
-
-
-def killed(part: str) -> Fault:
-    """The server is killed and started again at once."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        dead: Server = getattr(campaign.mesh, part)
-        yield
-        dead.process.kill()
-        server.start(dead)
-
-    return fault
-
-
-def again_and_again(act: Callable[[Campaign, int], None], pause_seconds: float) -> Fault:
-    """The same thing all the time; its last turn is finished before the end."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        enough, failures = Event(), list[BaseException]()
-
-        def repeat() -> None:
-            turn = 0
-            try:
-                while not enough.wait(pause_seconds):
-                    act(campaign, turn)
-                    turn += 1
-            except BaseException as error:
-                failures.append(error)
-
-        thread = Thread(target=repeat, name="again-and-again")
-        thread.start()
-        try:
-            yield
-        finally:
-            enough.set()
-            thread.join()
-        assert failures == []
-
-    return fault
-
-
-def rewired(services: tuple[str, ...], setting: str, target: Callable[[Campaign], str], break_it: Callable[[Wire], None]) -> Fault:
-    """The services reach one server over a wire that is broken while they work."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        with Wire(target(campaign)) as wire, ExitStack() as services_rewired:
-            for service in services:
-                services_rewired.enter_context(
-                    campaign.changed(service, lambda env: {setting: env[setting].replace(target(campaign), wire.address)})
-                )
-            break_it(wire)
-            try:
-                yield
-            finally:
-                wire.delay_seconds, wire.is_dead = 0.0, False
-
-    return fault
-
-
-def set_to(services: tuple[str, ...], **settings: str) -> Fault:
-    """The services run with other settings."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        with ExitStack() as changed:
-            for service in services:
-                changed.enter_context(campaign.changed(service, lambda _: settings))
-            yield
-
-    return fault
-
-
-def provider(**behaviour: Any) -> Fault:
-    """The provider behaves so for a while."""
-
-    @contextmanager
-    def fault(campaign: Campaign) -> Iterator[None]:
-        campaign.behave(**behaviour)
-        try:
-            yield
-        finally:
-            campaign.behave(**{name: 0 for name in behaviour if name.endswith("_share")})
-
-    return fault
 
 
 def _redis_down_at_the_start() -> Fault:
@@ -206,12 +100,18 @@ def _simulator(campaign: Campaign) -> str:
 
 
 _BOTH = ("scheduler-service", "notifier-service")
+# Ten minutes at their own settings, made short: the breaker looks every 10 s there, the first backoff is 30 s and the longest 900 s.
+_PROVIDER_DOWN = together(
+    set_to(("dispatcher-service",), BREAKER_OPEN_SECONDS="1"),
+    set_to(("notifier-service",), FIRST_BACKOFF_SECONDS="3", LONGEST_BACKOFF_SECONDS="90"),
+    provider(refuse_seconds=75),
+)
 OUTAGES = [
     Outage("redis down at the start", _redis_down_at_the_start(), lead_seconds=15),
     Outage("redis lost", gone("redis")),
     Outage("redis emptied again and again", again_and_again(_empty_redis, 0.2), seconds=4, is_quick=True),
     Outage("redis 2 s slow", rewired(("notifier-service",), "REDIS_URL", _redis, _slow), lead_seconds=12),
-    Outage("kafka down", gone("kafka"), seconds=20),
+    Outage("kafka down for a minute", gone("kafka"), seconds=60),
     Outage("kafka killed", killed("kafka"), seconds=1),
     Outage("due topic deleted and made again", _due_topic_made_again, seconds=0.5),
     Outage("postgres down", gone("postgres"), seconds=12),
@@ -220,9 +120,9 @@ OUTAGES = [
     Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
     Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15),
     Outage("one connection to postgres", set_to(_BOTH, DATABASE_POOL_SIZE="1", DATABASE_POOL_OVERFLOW="0"), lead_seconds=25, seconds=15),
-    Outage("provider refuses connections", provider(refuse_seconds=20), seconds=20),
+    Outage("provider down for a minute with breaker and backoff a tenth of theirs", _PROVIDER_DOWN, lead_seconds=25, seconds=60),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), seconds=20),
-    Outage("provider answers 429 with Retry-After", provider(throttle_share=1.0, retry_after_seconds=3), seconds=15),
+    Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), seconds=60),
     Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), seconds=10),
     Outage("provider resets half of the connections", provider(reset_share=0.5), seconds=10),
     Outage("provider hangs", provider(hang_share=1.0), seconds=10),
@@ -250,7 +150,9 @@ def test_everybody_is_greeted_once(campaign: Campaign, outage: Outage) -> None:
     ids, at = campaign.plan(BEFORE, due_in=3)
     due_at = dict.fromkeys(ids, at)
     campaign.settle(ids, at, within=60)
-    print(f"{outage.name}, before: {look(campaign, due_at)}")
+    before = look(campaign, due_at)
+    print(f"{outage.name}, before: {before}")
+    assert before.sent == before.due == BEFORE
     ids, at = campaign.plan(MEANWHILE, due_in=outage.lead_seconds)
     due_at |= dict.fromkeys(ids, at)
     ids, end = campaign.plan(AFTER, due_in=outage.lead_seconds + outage.seconds)

@@ -3,27 +3,29 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from http import HTTPStatus
+from urllib.error import HTTPError
 from uuid import uuid4
 
 import pytest
 
 from e2e.sky import Sky
 from resilience.campaign import Campaign, taken, wait_until
+from resilience.changes import place_past, users_url
 
 CROWD, GREETINGS = 8, 400
+PLANNERS, PLANNED = 50, 40
 EACH = 3
 Change = Callable[[Campaign, str], None]
 
 
-def users_url(campaign: Campaign, user_id: str = "") -> str:
-    return f"{campaign.mesh.url}/api/v1/users{user_id and '/'}{user_id}"
-
-
 def late_for_their_greeting(campaign: Campaign) -> str:
     """Create somebody whose time is just past, and who is therefore greeted at once; return their id."""
-    _, place = Sky({"birthday": time(9)}).both_on_one_date("birthday")
+    place = place_past()
     person = {
         "firstName": "Ada",
         "lastName": "Lovelace",
@@ -93,6 +95,27 @@ def plan_of(campaign: Campaign, users: Collection[str]) -> dict[str, str]:
     """The state of each person's only message."""
     messages = campaign.settle([], datetime.now(UTC), within=0).facts.plan.values()
     return {str(message.user_id): message.state for message in messages if str(message.user_id) in users}
+
+
+def plan_at_once(campaign: Campaign, _: int) -> int:
+    """Ask for a run of *plan*; the status of the answer."""
+    try:
+        campaign.post(f"{campaign.mesh.url}/api/v1/jobs/plan:run")
+    except HTTPError as refused:
+        return refused.code
+    return HTTPStatus.OK
+
+
+@pytest.mark.slow
+def test_fifty_concurrent_plans_make_one_message_each(campaign: Campaign) -> None:
+    ids = campaign.add_people(PLANNED, datetime.now(UTC).date() + timedelta(days=1))
+    with ThreadPoolExecutor(PLANNERS) as pool:
+        answers = Counter(pool.map(partial(plan_at_once, campaign), range(PLANNERS)))
+    print(answers)
+    assert answers.keys() <= {HTTPStatus.OK, HTTPStatus.CONFLICT}
+    assert answers[HTTPStatus.OK] >= 1
+    plan = campaign.settle([], datetime.now(UTC), within=0).facts.plan
+    assert {message.id: message.state for message in plan.values()} == dict.fromkeys(ids, "SCHEDULED")
 
 
 @pytest.mark.slow

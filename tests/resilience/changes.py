@@ -1,0 +1,93 @@
+"""People who change their date through REST while greetings are under way, and so are owed one at once."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
+from typing import Final
+from urllib.error import HTTPError, URLError
+from uuid import UUID, uuid4
+
+from e2e.sky import Place, Sky
+from invariants import connect
+from occasions.identity import message_id
+from resilience.campaign import Campaign, wait_until
+
+_CALLERS: Final = 4
+_ACCEPTED_WITHIN_SECONDS: Final = 60.0
+_SERVER_ERROR: Final = 500
+_WAITING = "SELECT count(*) FROM messages WHERE user_id = ANY(%s::uuid[]) AND state = 'SCHEDULED'"
+
+
+def users_url(campaign: Campaign, user_id: str = "") -> str:
+    return f"{campaign.mesh.url}/api/v1/users{user_id and '/'}{user_id}"
+
+
+def place_past() -> Place:
+    """Where nine o'clock of today is past."""
+    return Sky({"birthday": time_of_day(9)}).both_on_one_date("birthday")[1]
+
+
+@dataclass(frozen=True)
+class Movers:
+    """People whose birthday is planned for tomorrow, where today's nine o'clock is past."""
+
+    campaign: Campaign
+    place: Place
+    users: Sequence[str]
+
+    @contextmanager
+    def moving_to_today(self, at: datetime) -> Iterator[dict[UUID, datetime]]:
+        """From `at` on each of them moves to today: tomorrow's plan is withdrawn, a new one made, and due at once.
+
+        Gives a mapping that is filled by the end of the block: the message of each, and when the change was acknowledged. A call that fails
+        is made again, for the service may just be broken.
+        """
+        acknowledged: dict[UUID, datetime] = {}
+        with ThreadPoolExecutor(_CALLERS) as pool:
+            moves = [pool.submit(self._move, user, at) for user in self.users]
+            yield acknowledged
+            for user, move in zip(self.users, moves, strict=True):
+                acknowledged[message_id(UUID(user), "birthday", self.place.today)] = move.result()
+
+    def _move(self, user: str, at: datetime) -> datetime:
+        time.sleep(max(at.timestamp() - time.time(), 0))
+        until = time.monotonic() + _ACCEPTED_WITHIN_SECONDS
+        while True:
+            try:
+                self.campaign.post(users_url(self.campaign, user), {"birthday": f"1990-{self.place.today:%m-%d}"}, "PATCH")
+            except (HTTPError, URLError, TimeoutError, ConnectionError) as error:
+                if time.monotonic() > until or (isinstance(error, HTTPError) and error.code < _SERVER_ERROR):
+                    raise
+                time.sleep(0.2)
+            else:
+                return datetime.now(UTC)
+
+
+def movers(campaign: Campaign, number: int) -> Movers:
+    """Create that many through REST, and wait until tomorrow is planned for each."""
+    place = place_past()
+    with ThreadPoolExecutor(_CALLERS) as pool:
+        users = list(pool.map(lambda _: _create(campaign, place), range(number)))
+    wait_until(lambda: _waiting(campaign, users) == number, 60, "the plan of everybody's tomorrow")
+    return Movers(campaign, place, users)
+
+
+def _create(campaign: Campaign, place: Place) -> str:
+    person = {
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+        "email": f"{uuid4()}@example.org",
+        "timezone": place.timezone,
+        "birthday": f"1990-{place.today + timedelta(days=1):%m-%d}",
+    }
+    return str(campaign.post(users_url(campaign), person)["id"])
+
+
+def _waiting(campaign: Campaign, users: Sequence[str]) -> int:
+    with connect(campaign.mesh, "scheduler") as plan:
+        row = plan.execute(_WAITING, [list(users)]).fetchone()
+    return row[0] if row else 0
