@@ -47,8 +47,11 @@ class NotServing(Unavailable):
 
 
 async def ping(channel: grpc.aio.Channel) -> None:
-    """Ask one replica whether it is ready; raises NotServing or AioRpcError. For `runtime.probe`."""
-    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="readiness"))
+    """Ask one replica whether it is ready; raises Unavailable. For `runtime.probe`."""
+    try:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="readiness"))
+    except grpc.aio.AioRpcError as error:
+        raise Unavailable from error
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise NotServing
 

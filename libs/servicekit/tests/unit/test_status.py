@@ -143,10 +143,13 @@ async def test_topics_and_consumers_are_shown_as_they_are_measured() -> None:
     assert ("readers", 32, 7) in [(each.group, each.assigned_partition_count, each.lag_records) for each in told.consumers]
 
 
-async def test_a_ping_fails_unless_the_service_is_ready() -> None:
+async def test_a_ping_fails_unless_the_service_is_there_and_ready() -> None:
     readiness = Readiness()
     async with serving(readiness) as (_, server), grpc_client.channel(f"127.0.0.1:{server.port}") as channel:
         await grpc_client.ping(channel)
         readiness.set("store", False)
         with pytest.raises(NotServing):
             await wait_until(lambda: grpc_client.ping(channel))
+    async with grpc_client.channel("127.0.0.1:9") as nowhere:
+        with pytest.raises(Unavailable):
+            await grpc_client.ping(nowhere)

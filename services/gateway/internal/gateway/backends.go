@@ -18,8 +18,9 @@ import (
 
 // backend is one service behind the gateway.
 type backend struct {
-	name string
-	conn *grpc.ClientConn
+	name     string
+	conn     *grpc.ClientConn
+	isPublic bool // calls of the API go there
 }
 
 const maxAnswerBytes = 16 << 20 // a page of 1,000 users at their longest stays below
@@ -41,7 +42,7 @@ func dial(name, target string, routes rest.Routes, interceptors ...grpc.UnaryCli
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &backend{name: name, conn: conn}, nil
+	return &backend{name: name, conn: conn, isPublic: len(routes) > 0}, nil
 }
 
 // serviceConfig spreads the calls over all addresses of a service, and repeats reads that found nobody.

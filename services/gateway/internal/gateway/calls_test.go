@@ -143,6 +143,7 @@ func TestWhatIsNotPublicIsNotServed(t *testing.T) {
 	paths := []string{
 		"/metrics", "/health/detailed", "/api/v1/snapshots", "/heyday.user.v1.UserService/ListSnapshots",
 		"/heyday.scheduler.v1.SchedulerService/ReplayMessages", "/heyday.dispatcher.v1.DispatcherService/Dispatch", "/debug/pprof/",
+		"/heyday.status.v1.StatusService/GetStatus", "/api/v1/status",
 	}
 	for _, path := range paths {
 		for _, method := range []string{"GET", "POST"} {

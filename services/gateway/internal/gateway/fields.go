@@ -34,6 +34,8 @@ var fields = []field{
 		text(func(s *Settings) *string { return &s.SchedulerServiceTarget })},
 	{"NOTIFIER_SERVICE_TARGET", "dns:///127.0.0.1:50053", "gRPC target of notifier-service.",
 		text(func(s *Settings) *string { return &s.NotifierServiceTarget })},
+	{"DISPATCHER_SERVICE_TARGET", "dns:///127.0.0.1:50054", "gRPC target of dispatcher-service, which is only asked how it is, for `/health/detailed`.",
+		text(func(s *Settings) *string { return &s.DispatcherServiceTarget })},
 	{"REQUEST_TIMEOUT_SECONDS", "10", "Deadline of a call that reads or writes, retries included.",
 		seconds(func(s *Settings) *time.Duration { return &s.RequestTimeout }, 1, 300)},
 	{"OPERATE_TIMEOUT_SECONDS", "600", "Deadline of a call that runs a job.",

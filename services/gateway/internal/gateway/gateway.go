@@ -55,21 +55,10 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 	g.health = &health{metrics: g.metrics, version: version, started: time.Now()}
 	ctx, forget := context.WithCancel(context.Background())
 	g.forget = forget
-	mux, routes := newMux(), rest.Routes{}
-	for _, service := range services(settings) {
-		found, err := rest.Of(service.file)
-		if err != nil {
-			return nil, err
-		}
-		routes = append(routes, found...)
-		backend, err := dial(service.name, service.target, found, withVersion, timed(g.metrics))
-		if err != nil {
-			return nil, errors.Join(err, g.Close())
-		}
-		g.health.backends = append(g.health.backends, backend)
-		if err := service.register(context.Background(), mux, backend.conn); err != nil {
-			return nil, errors.Join(err, g.Close())
-		}
+	mux := newMux()
+	routes, err := g.connect(mux)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
 	}
 	callers, err := identity.New(ctx, settings.Identity, log)
 	if err != nil {
@@ -79,6 +68,36 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 	g.public = g.publicHandler(calls, mux)
 	g.internal = g.internalHandler()
 	return g, nil
+}
+
+// connect prepares the connections to all services, and makes the public calls known to mux.
+func (g *Gateway) connect(mux *runtime.ServeMux) (rest.Routes, error) {
+	var routes rest.Routes
+	for _, service := range services(g.settings) {
+		found, err := rest.Of(service.file)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, found...)
+		backend, err := g.dial(service.name, service.target, found, withVersion)
+		if err != nil {
+			return nil, err
+		}
+		if err := service.register(context.Background(), mux, backend.conn); err != nil {
+			return nil, err
+		}
+	}
+	// No call of the API goes there; it is asked how it is.
+	_, err := g.dial("dispatcher-service", g.settings.DispatcherServiceTarget, nil)
+	return routes, err
+}
+
+func (g *Gateway) dial(name, target string, routes rest.Routes, interceptors ...grpc.UnaryClientInterceptor) (*backend, error) {
+	backend, err := dial(name, target, routes, append(interceptors, timed(g.metrics))...)
+	if err == nil {
+		g.health.backends = append(g.health.backends, backend)
+	}
+	return backend, err
 }
 
 // Close ends the connections to the services.

@@ -23,13 +23,16 @@ import (
 
 	notifierv1 "heyday/gateway/gen/heyday/notifier/v1"
 	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
+	statusv1 "heyday/gateway/gen/heyday/status/v1"
 	userv1 "heyday/gateway/gen/heyday/user/v1"
 )
 
-// backends is all three services in one process. It remembers the last call and answers as it is told.
+// backends is all services in one process. It remembers the last call and answers as it is told.
 type backends struct {
+	statusv1.UnimplementedStatusServiceServer
 	target string
 	health *grpchealth.Server
+	status *statusv1.ProcessStatus
 
 	mutex    sync.Mutex
 	rpc      string
@@ -41,13 +44,14 @@ type backends struct {
 
 func startBackends(t *testing.T) *backends {
 	t.Helper()
-	b := &backends{health: grpchealth.NewServer()}
+	b := &backends{health: grpchealth.NewServer(), status: &statusv1.ProcessStatus{State: statusv1.ProcessStatus_SERVING}}
 	b.health.SetServingStatus(readiness, grpc_health_v1.HealthCheckResponse_SERVING)
 	server := grpc.NewServer(grpc.UnaryInterceptor(b.intercept))
 	userv1.RegisterUserServiceServer(server, userv1.UnimplementedUserServiceServer{})
 	schedulerv1.RegisterSchedulerServiceServer(server, schedulerv1.UnimplementedSchedulerServiceServer{})
 	notifierv1.RegisterNotifierServiceServer(server, notifierv1.UnimplementedNotifierServiceServer{})
 	grpc_health_v1.RegisterHealthServer(server, b.health)
+	statusv1.RegisterStatusServiceServer(server, b)
 	listener := listen(t)
 	b.target = "dns:///" + listener.Addr().String()
 	go func() { _ = server.Serve(listener) }()
@@ -56,7 +60,7 @@ func startBackends(t *testing.T) *backends {
 }
 
 func (b *backends) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if strings.HasPrefix(info.FullMethod, "/grpc.health.") {
+	if strings.HasPrefix(info.FullMethod, "/grpc.health.") || info.FullMethod == statusv1.StatusService_GetStatus_FullMethodName {
 		return handler(ctx, request)
 	}
 	b.mutex.Lock()
@@ -69,6 +73,11 @@ func (b *backends) intercept(ctx context.Context, request any, info *grpc.UnaryS
 	return b.answer(ctx, b.request)
 }
 
+// GetStatus tells what all the services tell of themselves.
+func (b *backends) GetStatus(context.Context, *statusv1.GetStatusRequest) (*statusv1.ProcessStatus, error) {
+	return b.status, nil
+}
+
 func (b *backends) answers(message proto.Message, err error) {
 	b.answer = func(context.Context, proto.Message) (proto.Message, error) { return message, err }
 }
@@ -79,6 +88,7 @@ func settingsFor(t *testing.T, target string, changes ...string) Settings {
 	environment := map[string]string{
 		"ENVIRONMENT": "test", "HTTP_ADDRESS": "127.0.0.1:0", "INTERNAL_ADDRESS": "127.0.0.1:0", "RATE_LIMIT_PER_MINUTE": "0",
 		"USER_SERVICE_TARGET": target, "SCHEDULER_SERVICE_TARGET": target, "NOTIFIER_SERVICE_TARGET": target,
+		"DISPATCHER_SERVICE_TARGET": target,
 	}
 	for _, change := range changes {
 		name, value, _ := strings.Cut(change, "=")

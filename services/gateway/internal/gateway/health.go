@@ -32,13 +32,8 @@ type health struct {
 
 // probe is how a service answered when it was last asked.
 type probe struct {
-	Name      string  `json:"name"`
-	State     string  `json:"state"`
-	LatencyMS float64 `json:"latencyMs"`
-}
-
-func (p probe) isServing() bool {
-	return p.State == grpc_health_v1.HealthCheckResponse_SERVING.String()
+	backend   *backend
+	isServing bool
 }
 
 // watch asks the services again and again until the context ends.
@@ -55,36 +50,36 @@ func (h *health) watch(ctx context.Context) {
 	}
 }
 
-func (h *health) probe(ctx context.Context) []probe {
-	probes := make([]probe, len(h.backends))
-	var all sync.WaitGroup
-	for i, backend := range h.backends {
-		all.Go(func() { probes[i] = ask(ctx, backend) })
-	}
-	all.Wait()
+func (h *health) probe(ctx context.Context) {
+	probes := askAll(ctx, h.backends, ask)
 	for _, probe := range probes {
 		up := 0.0
-		if probe.isServing() {
+		if probe.isServing {
 			up = 1
 		}
-		h.metrics.backendUp.WithLabelValues(probe.Name).Set(up)
+		h.metrics.backendUp.WithLabelValues(probe.backend.name).Set(up)
 	}
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.latest = probes
-	return probes
+}
+
+// askAll asks all services at once; none has longer than probeTimeout.
+func askAll[T any](ctx context.Context, backends []*backend, ask func(context.Context, *backend) T) []T {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	answers := make([]T, len(backends))
+	var all sync.WaitGroup
+	for i, backend := range backends {
+		all.Go(func() { answers[i] = ask(ctx, backend) })
+	}
+	all.Wait()
+	return answers
 }
 
 func ask(ctx context.Context, backend *backend) probe {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	started := time.Now()
 	answer, err := grpc_health_v1.NewHealthClient(backend.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: readiness})
-	state := "UNREACHABLE"
-	if err == nil {
-		state = answer.GetStatus().String()
-	}
-	return probe{Name: backend.name, State: state, LatencyMS: float64(time.Since(started).Microseconds()) / 1000}
+	return probe{backend, err == nil && answer.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING}
 }
 
 // isReady asks for one service only: each call needs its own, and a replica is of use while any is there.
@@ -92,7 +87,7 @@ func (h *health) isReady() bool {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	for _, probe := range h.latest {
-		if probe.isServing() {
+		if probe.backend.isPublic && probe.isServing {
 			return !h.draining.Load()
 		}
 	}
@@ -110,20 +105,6 @@ func (h *health) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"status": "SERVING"})
-}
-
-// serveDetailed asks every service anew. It names what only operators should know.
-func (h *health) serveDetailed(w http.ResponseWriter, r *http.Request) {
-	probes := h.probe(r.Context())
-	state, httpStatus := "SERVING", http.StatusOK
-	for _, probe := range probes {
-		if !probe.isServing() {
-			state, httpStatus = "DEGRADED", http.StatusServiceUnavailable
-		}
-	}
-	writeJSON(w, httpStatus, map[string]any{
-		"status": state, "version": h.version, "uptimeSeconds": int(time.Since(h.started).Seconds()), "services": probes,
-	})
 }
 
 func writeJSON(w http.ResponseWriter, httpStatus int, value any) {

@@ -19,9 +19,10 @@ type Settings struct {
 	InternalAddress string
 	LogLevel        string
 
-	UserServiceTarget      string
-	SchedulerServiceTarget string
-	NotifierServiceTarget  string
+	UserServiceTarget       string
+	SchedulerServiceTarget  string
+	NotifierServiceTarget   string
+	DispatcherServiceTarget string
 
 	RequestTimeout time.Duration
 	OperateTimeout time.Duration
