@@ -1,7 +1,7 @@
 """What a change of a user does to the greeting of the day: each change in each state of the message, through REST and the whole mesh."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -50,6 +50,20 @@ def test_a_zone_where_the_day_is_over_sends_it_belated(world: World) -> None:
     assert (sent["variant"], sent["localDate"]) == ("belated", ahead.today.isoformat())
     [text] = world.provider.greetings(user["email"])
     assert "happy belated work anniversary" in text
+
+
+def test_a_greeting_on_its_way_when_the_zone_moves_shows_by_what_it_was_sent(world: World) -> None:
+    ahead, past = world.sky.both_on_one_date(KIND)
+    with world.provider.behaving(slow_share=1.0, slow_seconds=2.0):
+        user = world.create_at(past)
+        eventually(lambda: world.provider.letters(user["email"]), "the call at the provider")
+        moved = world.patch(user, timezone=ahead.timezone)
+        assert actions(world, moved) == [("moved", "zone_moved")]
+    sent = world.message(user, "SENT")
+    assert (sent["timezone"], instant(sent["dueTime"])) == (past.timezone, past.due_at.isoformat())
+    late = datetime.fromisoformat(instant(sent["sentTime"])) - past.due_at
+    assert sent["latenessSeconds"] == pytest.approx(late.total_seconds())
+    assert late > timedelta(0)
 
 
 def test_a_new_name_and_address_go_out(world: World) -> None:

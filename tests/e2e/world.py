@@ -27,6 +27,7 @@ _OBLIGING = {
     "unsuccessful_share": 0.0,
     "drop_share": 0.0,
     "rubbish_share": 0.0,
+    "slow_share": 0.0,
 }
 _numbers = count(1)
 

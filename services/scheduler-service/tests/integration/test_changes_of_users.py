@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 
 from scheduler_service.domain import Message, Reason, State
+from scheduler_service.outcomes import Outcome, Result
 from scheduler_service.testing import ADA, DAY, Desk, actions, person, rules
+from scheduler_service.wire import to_message
 
 HOUR = timedelta(hours=1)
 BEFORE = DAY + 6 * HOUR  # 07:00 in Berlin
@@ -75,6 +77,26 @@ class TestZoneChanged:
         assert (moved.state, moved.revision, moved.asked_revision) == (State.SCHEDULED, 2, 1)
         assert await desk.world.questions() == [(queued.id, 1)]
         assert (await desk.world.slot(ADA, "birthday")).slot_message_id == queued.id
+
+    async def test_what_was_sent_before_the_move_reached_it_shows_the_instants_it_was_sent_by(self, desk: Desk) -> None:
+        queued = await desk.put(await planned(desk), State.QUEUED)
+        await desk.take(DUE, person(version=2, timezone="America/New_York"))
+        await desk.take(DUE, person(version=3, timezone="America/Los_Angeles"))
+        sent_at = DUE + timedelta(seconds=2)
+        await desk.settle(AFTER, Outcome(queued.id, 1, Result.SENT, attempt=1, provider="http_email", sent_at=sent_at))
+        sent = await desk.message()
+        assert (sent.state, sent.moments, sent.sent_at) == (State.SENT, queued.moments, sent_at)
+        assert to_message(sent).lateness_seconds == 2
+
+    async def test_what_was_sent_after_it_the_new_ones(self, desk: Desk) -> None:
+        queued = await desk.put(await planned(desk), State.QUEUED)
+        await desk.take(DUE, person(version=2, timezone="America/New_York"))
+        await desk.settle(AFTER, Outcome(queued.id, 1, Result.CANCELLED))
+        again = await desk.put(await desk.message(), State.QUEUED)
+        sent_at = DAY + 13 * HOUR
+        await desk.settle(sent_at, Outcome(queued.id, 2, Result.SENT, attempt=1, provider="http_email", sent_at=sent_at))
+        sent = await desk.message()
+        assert (sent.state, sent.moments, sent.moments.due_at) == (State.SENT, again.moments, sent_at)
 
     async def test_a_zone_with_the_same_instants_changes_nothing_but_its_name(self, desk: Desk) -> None:
         await planned(desk)

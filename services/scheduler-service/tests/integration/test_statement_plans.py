@@ -116,6 +116,7 @@ async def test_the_writes_of_a_batch(filled: str) -> None:
         "zone_rule": ["EXACT"],
         "asked_revision": [0],
         "reason": [""],
+        "moved_from": [None],
         "now": instant,
         "first": day,
         "last": day,

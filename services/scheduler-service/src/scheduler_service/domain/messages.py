@@ -1,6 +1,7 @@
 """Messages, and the slot that lets one of a year through."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -55,6 +56,12 @@ class Message:
     sent_at: datetime | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    #: The moments it was planned by before, each by the last revision that it was so: that revision may yet turn out to have been sent.
+    moved_from: Mapping[int, Moments] = field(default_factory=dict)
+
+    def moments_of(self, revision: int) -> Moments:
+        """The moments by which a revision was planned."""
+        return next((moments for last, moments in sorted(self.moved_from.items()) if last >= revision), self.moments)
 
     def time_has_come(self, now: datetime) -> bool:
         """Whether a record of it may be on its way: *emit* may even have died between producing it and marking it."""

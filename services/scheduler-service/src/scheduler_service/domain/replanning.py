@@ -235,10 +235,12 @@ class _KindReplan:
         self, message: Message, transition: Transition, *, reason: str, moments: Moments | None = None, send_at: datetime | None = None
     ) -> Message:
         """Raise the revision; if a record of the present one may be on its way, tell the ledger (rules tombstone, ask-if-due)."""
-        asked = message.asked_revision
+        asked, moved_from = message.asked_revision, message.moved_from
         if message.state in OPEN and message.time_has_come(self._now):
             asked = message.revision
             self._change.questions.append(Question(message.id, message.user_id, message.revision))
+        if moments and not moments.same_instants(message.moments):
+            moved_from = {**moved_from, message.revision: message.moments}
         revised = replace(
             message,
             state=after(transition, message.state),
@@ -247,6 +249,7 @@ class _KindReplan:
             send_at=send_at or message.send_at,
             asked_revision=asked,
             reason=reason,
+            moved_from=moved_from,
         )
         self._change.changed.append(revised)
         self._holders[message.id] = revised

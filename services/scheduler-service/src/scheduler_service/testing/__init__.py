@@ -11,14 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from heyday.scheduler.v1.message_cancelled_pb2 import MessageCancelled
 from occasions.registry import discover
-from scheduler_service.adapters.memory import MemoryPlanStore, MemoryQueries, MemoryReplanStore, Tables
+from scheduler_service.adapters.memory import MemoryPlanStore, MemoryQueries, MemoryReplanStore, MemorySettlements, Tables
+from scheduler_service.adapters.postgres.outcomes import PostgresSettlements
 from scheduler_service.adapters.postgres.plan_store import PostgresPlanStore
 from scheduler_service.adapters.postgres.queries import PostgresQueries
 from scheduler_service.adapters.postgres.replan import PostgresReplanStore
-from scheduler_service.domain import KindRules, Message, MessageFilter, PlanRules, Recipient, Slot, State
+from scheduler_service.domain import GREETED_DAYS, KindRules, Message, MessageFilter, PlanRules, Recipient, Slot, State
+from scheduler_service.outcomes import Outcome
 from scheduler_service.planning import Planner
 from scheduler_service.ports import PlanStore, Queries, ReplanStore
+from scheduler_service.ports_delivery import SettlementStore
 from scheduler_service.service import TakenIn, UserChanges
+from scheduler_service.settlement import Settler
 from servicekit.outbox import Outbox
 
 #: A Tuesday; 09:00 in Berlin is 08:00 UTC.
@@ -47,6 +51,7 @@ class Stores(NamedTuple):
     replans: ReplanStore
     plans: PlanStore
     queries: Queries
+    settlements: SettlementStore
 
 
 class World(Protocol):
@@ -75,7 +80,8 @@ class MemoryWorld:
 
     def at(self, now: datetime) -> Stores:
         place = (lambda: now), self.tables
-        return Stores(MemoryReplanStore(*place), MemoryPlanStore(*place), MemoryQueries(*place))
+        settlements = MemorySettlements(*place, GREETED_DAYS)
+        return Stores(MemoryReplanStore(*place), MemoryPlanStore(*place), MemoryQueries(*place), settlements)
 
     async def force(self, message: Message) -> None:
         self.tables.messages[message.id] = message
@@ -100,7 +106,8 @@ class PostgresWorld:
     def at(self, now: datetime) -> Stores:
         offset = (now - datetime.now(UTC)).total_seconds()  # noqa: TID251
         plans = PostgresPlanStore(self._engine, self._outbox, offset)
-        return Stores(PostgresReplanStore(self._engine, self._outbox, offset), plans, PostgresQueries(self._engine, offset, open_days=365))
+        queries, settlements = PostgresQueries(self._engine, offset, open_days=365), PostgresSettlements(self._engine, offset, GREETED_DAYS)
+        return Stores(PostgresReplanStore(self._engine, self._outbox, offset), plans, queries, settlements)
 
     async def force(self, message: Message) -> None:
         await self._run(
@@ -153,6 +160,9 @@ class Desk:
     async def take(self, now: datetime, *snapshots: Recipient, offset: int = 1) -> TakenIn:
         changes = UserChanges(self.world.at(now).replans, self.rules, self._wake)
         return await changes.take_in(snapshots, "test", {("changes", 0): offset})
+
+    async def settle(self, now: datetime, *told: Outcome) -> None:
+        await Settler(self.world.at(now).settlements).settle(told)
 
     def planner(self, now: datetime) -> Planner:
         return Planner(

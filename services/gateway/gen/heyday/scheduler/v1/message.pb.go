@@ -119,6 +119,7 @@ type Message struct {
 	// The revision, which grows with each change of the message's plan.
 	Revision int32 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The instant of the send time on the local date in the user's time zone. A message is never sent before it.
+	// If the user moved while it was on its way, this, its latest times and its zone are those by which it was sent.
 	DueTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
 	// The instant at which the message is emitted next: the due time, or the time of the next attempt.
 	ScheduleTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=schedule_time,json=scheduleTime,proto3" json:"schedule_time,omitempty"`

@@ -71,6 +71,7 @@ class MemorySettlements(MemoryStore):
             provider=outcome.provider if first_sent else message.provider,
             provider_message_id=outcome.provider_message_id if first_sent else message.provider_message_id,
             sent_at=message.sent_at or outcome.sent_at,
+            moments=message.moments_of(outcome.revision) if first_sent else message.moments,
         )
 
     def _settle_slot(self, message: Message, what: Slot) -> None:

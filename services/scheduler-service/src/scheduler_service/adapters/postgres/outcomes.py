@@ -14,6 +14,7 @@ from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
 from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
 from servicekit.postgres import (
+    BinaryCursor,
     BoolArray,
     IntArray,
     TextArray,
@@ -82,6 +83,21 @@ FROM unnest(%s::uuid[], %s::text[], %s::uuid[]) AS u(user_id, kind, id)
 WHERE o.user_id = u.user_id AND o.user_id = ANY(%s::uuid[]) AND o.kind = u.kind AND o.slot_message_id = u.id
 """
 
+# What was sent before a move reached it went out by the moments it had then, and shows them.
+_AS_SENT = """
+UPDATE messages m
+SET due_at = p.due_at, late_until_at = p.late_until_at, expires_at = p.expires_at, timezone = p.timezone, tzdata_version = p.tzdata_version,
+    zone_rule = p.zone_rule
+FROM (
+    SELECT moved.id, (
+        SELECT e.value FROM jsonb_each(moved.moved_from) e WHERE e.key::int >= u.revision ORDER BY e.key::int LIMIT 1
+    ) AS moments
+    FROM messages moved JOIN unnest(%(ids)s::uuid[], %(revisions)s::int[]) AS u(id, revision) USING (id)
+    WHERE moved.id = ANY(%(ids)s::uuid[]) AND moved.local_date BETWEEN %(first)s AND %(last)s AND moved.moved_from IS NOT NULL
+) AS was, jsonb_populate_record(NULL::messages, was.moments) AS p
+WHERE m.id = was.id AND m.id = ANY(%(ids)s::uuid[]) AND m.local_date BETWEEN %(first)s AND %(last)s AND was.moments IS NOT NULL
+"""
+
 _SUPPRESS_OTHERS = """
 UPDATE messages m
 SET state = 'SUPPRESSED', revision = m.revision + 1, reason = 'already_greeted', updated_at = clock_timestamp() + make_interval(secs => %s)
@@ -142,9 +158,15 @@ class PostgresSettlement:
             if messages:
                 years = [[local_date(m.id.bytes).year for m in messages]] if slot is Slot.TAKE else []
                 await cursor.execute(statement, [*_slots(messages), *years, _users(messages)])
-        if greeted := [message for message, _, settlement in settled if settlement.transition is Transition.SENT]:
-            dates = [local_date(m.id.bytes) for m in greeted]
-            await cursor.execute(_SUPPRESS_OTHERS, [self._offset, *_slots(greeted), dates, _users(greeted), self._gap])
+        if sent := [(message, outcome) for message, outcome, settlement in settled if settlement.transition is Transition.SENT]:
+            await self._note_sent(cursor, sent)
+
+    async def _note_sent(self, cursor: BinaryCursor, sent: Sequence[tuple[OpenMessage, Outcome]]) -> None:
+        greeted = [message for message, _ in sent]
+        dates = [local_date(m.id.bytes) for m in greeted]
+        ids, revisions = UuidArray([m.id.bytes for m in greeted]), IntArray([outcome.revision for _, outcome in sent])
+        await cursor.execute(_AS_SENT, {"ids": ids, "revisions": revisions, "first": min(dates), "last": max(dates)})
+        await cursor.execute(_SUPPRESS_OTHERS, [self._offset, *_slots(greeted), dates, _users(greeted), self._gap])
 
 
 def _confirmed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
