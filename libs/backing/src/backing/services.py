@@ -44,7 +44,7 @@ SERVICES: Final = {
     "notifier-service": Service("notifier_service", schema="notifier", kafka=True, redis=True, calls=("dispatcher-service",)),
 }
 GATEWAY: Final = "gateway"
-GATEWAY_CALLS: Final = ("user-service", "scheduler-service", "notifier-service")
+GATEWAY_CALLS: Final = ("user-service", "scheduler-service", "notifier-service", "dispatcher-service")
 
 
 def owner_of(schema: str) -> Service | None:
