@@ -14,6 +14,6 @@ for image in "$@"; do
     case $image in
     gateway) $build -t "heyday/$image:$tag" --build-arg "VERSION=$tag" --build-arg "SOURCE_DATE_EPOCH=$epoch" -f services/gateway/Dockerfile . ;;
     simulator) $build -t "heyday/$image:$tag" --build-arg "SOURCE_DATE_EPOCH=$epoch" -f loadtest/simulator/Dockerfile . ;;
-    *) $build -t "heyday/$image:$tag" --build-arg "SERVICE=$image" --build-arg "SOURCE_DATE_EPOCH=$epoch" -f services/Dockerfile . ;;
+    *) $build -t "heyday/$image:$tag" --build-arg "SERVICE=$image" --build-arg "VERSION=$tag" --build-arg "SOURCE_DATE_EPOCH=$epoch" -f services/Dockerfile . ;;
     esac
 done
