@@ -60,7 +60,6 @@ func newTokens(ctx context.Context, settings Settings, log *slog.Logger) (*token
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithIssuer(settings.Issuer), jwt.WithAudience(settings.Audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway),
-		jwt.WithStrictDecoding(),
 	)
 	return &tokens{keys, parser, settings.RolesClaim}, nil
 }
