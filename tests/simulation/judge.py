@@ -72,8 +72,8 @@ def _planned(world: World, message: Message) -> Planned:
         message.variant,
         message.reason,
         message.asked_revision,
-        message.unsure,
         message.updated_at or moments.due_at,
+        message.unsure,
     )
 
 

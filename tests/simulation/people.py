@@ -18,6 +18,8 @@ _YEARS = {"birthday": 1960, "anniversary": 1992}
 _RULES = ("FEB_28", "MAR_1", "LEAP_YEARS_ONLY")
 #: Of all that is told, what comes from somebody new.
 _NEWCOMERS = 0.05
+#: Of all changes, what the same person changes again at once.
+_AT_ONCE = 0.3
 
 Changes = dict[str, str | tuple[str, ...]]
 
@@ -41,6 +43,11 @@ class Callers:
             await self._join()
             return
         user_id = self._random.choice(list(self._users.store.state.users))
+        await self._change(user_id)
+        while self._random.random() < _AT_ONCE:
+            await self._change(user_id)
+
+    async def _change(self, user_id: UUID) -> None:
         user = await self._answered(lambda service: service.get(user_id))
         with suppress(StaleVersion):
             await self._answered(_next(self._random, user, self._users.clock.now()))
