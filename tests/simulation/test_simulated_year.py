@@ -3,12 +3,21 @@
 import os
 import subprocess
 import sys
+from collections.abc import Collection
+from datetime import UTC, datetime
 
 import pytest
 
+from scheduler_service.adapters.memory import MemoryPlanStore
+from simulation.chance import Rates
+from simulation.outbox import SimulatedRelay
+from simulation.run import simulate
+from simulation.users import Snapshots
+from simulation.world import Setup
+
 RUNS = {
-    "the turn of a common year to a leap year": ["--seed", "1", "--since", "2027-12-28", "--days", "6", "--people", "1500"],
-    "29 February, and summer time in America": ["--seed", "2", "--since", "2028-02-26", "--days", "6", "--people", "1500"],
+    "the turn of a common year to a leap year": ["--seed", "1", "--since", "2027-12-28", "--days", "8", "--people", "1500"],
+    "29 February, and summer time in America": ["--seed", "2", "--since", "2028-02-26", "--days", "18", "--people", "1200"],
 }
 
 
@@ -17,3 +26,25 @@ def test_nothing_is_lost_nothing_doubled_nothing_early(run: str) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "0"}
     ended = subprocess.run([sys.executable, "-m", "simulation", *RUNS[run]], capture_output=True, text=True, env=environment, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_relay_that_deletes_before_it_produces_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    produce, delete = SimulatedRelay._produce, Snapshots.delete
+
+    async def delete_first(self: SimulatedRelay, rows: list[object], until: float) -> list[object]:
+        await delete(self._table.rows, {row.id for row in rows})  # type: ignore[arg-type, attr-defined]
+        return await produce(self, rows, until)  # type: ignore[arg-type, return-value]
+
+    monkeypatch.setattr(SimulatedRelay, "_produce", delete_first)
+    assert any("the topic ends with" in violation for violation in _violations())
+
+
+def test_a_plan_that_leaves_somebody_out_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots_on = MemoryPlanStore._slots_on
+    monkeypatch.setattr(MemoryPlanStore, "_slots_on", lambda *given: [slot for slot in slots_on(*given) if slot.user_id.int % 4])
+    assert any("not in the plan" in violation for violation in _violations())
+
+
+def _violations() -> Collection[str]:
+    setup = Setup(7, datetime(2028, 2, 26, tzinfo=UTC), 8, 600, Rates(0.01, 0.05, 0.01))
+    return simulate(setup, lambda world: None)[1].violations
