@@ -1,25 +1,12 @@
 """Without Redis all is right and slower; without Postgres cached users are still served, and the rest fails fast."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 
 import pytest
 
-from backing import server
-from backing.server import Server
 from e2e.rest import Api
-from e2e.world import USERS, World, eventually, somebody
-
-
-@contextmanager
-def away(part: Server) -> Iterator[None]:
-    """The server is stopped, and back afterwards."""
-    part.process.stop()
-    try:
-        yield
-    finally:
-        server.start(part)
+from e2e.world import USERS, World, away, eventually, somebody
 
 
 def cache_hits(world: World) -> float:

@@ -9,7 +9,9 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 from urllib.request import Request, urlopen
 
+from backing import server
 from backing.mesh import Mesh
+from backing.server import Server
 from e2e.rest import Api
 from e2e.sky import Place, Sky
 
@@ -39,6 +41,16 @@ def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 30) 
         assert monotonic() < until, f"Waited {seconds:g} s in vain for {what}."
         sleep(0.05)
     return found
+
+
+@contextmanager
+def away(part: Server) -> Iterator[None]:
+    """The server is stopped, and back afterwards."""
+    part.process.stop()
+    try:
+        yield
+    finally:
+        server.start(part)
 
 
 def somebody(**changes: object) -> dict[str, Any]:
