@@ -45,6 +45,15 @@ async def test_planning_twice_makes_one_message(desk: Desk) -> None:
     assert [(await desk.planner(EVE).plan())["planned"] for _ in range(2)] == [5, 0]
 
 
+async def test_planning_again_plans_those_among_the_planned_who_have_no_message_yet(desk: Desk) -> None:
+    early, late = people(9)[::2], people(9)[1::2]
+    await desk.take(FAR, *early)
+    await desk.planner(EVE).plan()
+    await desk.take(FAR, *late)
+    assert (await desk.planner(EVE).plan())["planned"] == len(late)
+    assert len(await everybody(desk, early + late)) == 9
+
+
 async def test_it_plans_the_same_as_a_change_does(desk: Desk) -> None:
     await desk.take(FAR, person(), person(UUID(int=9), timezone="Pacific/Kiritimati"))
     await desk.planner(EVE).plan()

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -60,10 +61,14 @@ async def filled(databases: Any) -> AsyncIterator[str]:
 async def explain(url: str, statement: str, parameters: Any, tune: str = ways.BY_ROW) -> str:
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute(tune)
-        cursor = await connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {statement}", parameters)
-        text = "\n".join(row[0] for row in await cursor.fetchall())
+        text = await explain_within(connection, statement, parameters)
         await connection.rollback()
     return text
+
+
+async def explain_within(connection: Any, statement: str, parameters: Any) -> str:
+    cursor = await connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) {statement}", parameters)
+    return "\n".join(row[0] for row in await cursor.fetchall())
 
 
 def months_read(text: str) -> set[str]:
@@ -167,7 +172,7 @@ async def test_planning_goes_from_slot_to_slot(filled: str) -> None:
     now = datetime(2026, 6, 15, tzinfo=UTC)
     birthday = rules().kinds["birthday"]
     instants = [instant for instant in day_instants(birthday, now, timedelta(hours=48)) if instant.moments.timezone == "UTC"]
-    recorder = Recorder(filled, ways.BY_ROW)
+    recorder = Recorder(partial(explain, filled, tune=ways.BY_ROW))
     slices = await plan.slices(recorder, "birthday", instants, 100)  # type: ignore[arg-type]
     assert slices == []
     assert_no_table_read_whole(recorder.text)
@@ -183,11 +188,28 @@ async def test_planning_goes_from_slot_to_slot(filled: str) -> None:
     assert rows_read(recorder.text) <= 8 * people, recorder.text
 
 
+async def test_planning_again_reads_no_slot_but_the_index_of_the_day(filled: str) -> None:
+    now = datetime(2026, 6, 15, tzinfo=UTC)
+    birthday = rules().kinds["birthday"]
+    instants = [instant for instant in day_instants(birthday, now, timedelta(hours=48)) if instant.moments.timezone == "UTC"]
+    async with await psycopg.AsyncConnection.connect(filled) as connection:
+        await connection.execute(ways.BY_ROW)
+        slices = (await plan.slices(connection, "birthday", instants, 100))[:3]
+        planned = await plan.plan(connection, birthday, slices, now)
+        recorder = Recorder(partial(explain_within, connection))
+        await plan.plan(recorder, birthday, slices, now)  # type: ignore[arg-type]
+        await connection.rollback()
+    read = [line for line in recorder.text.splitlines() if "occasions_by_day" in line and "never executed" not in line]
+    assert planned > 0
+    assert ["Index Only Scan" in line for line in read] == [True], recorder.text
+    assert "Heap Fetches: 0" in recorder.text
+
+
 async def test_moving_reads_what_waits_in_the_dates_of_the_horizon(filled: str) -> None:
     now = datetime(2026, 6, 15, tzinfo=UTC)
     instants = day_instants(rules().kinds["birthday"], now, timedelta(hours=96))
     for statement, way in ((plan.shifts, ways.BY_HASH_ALONE), (plan.move, ways.BY_HASH)):
-        recorder = Recorder(filled, way)
+        recorder = Recorder(partial(explain, filled, tune=way))
         await statement(recorder, "birthday", instants, now)  # type: ignore[arg-type]
         assert_no_table_read_whole(recorder.text)
         assert months_read(recorder.text) <= {"messages_2026_06"}
@@ -196,14 +218,13 @@ async def test_moving_reads_what_waits_in_the_dates_of_the_horizon(filled: str) 
 class Recorder:
     """Stands in for a connection: explains instead of executing."""
 
-    def __init__(self, url: str, tune: str) -> None:
-        self._url = url
-        self._tune = tune
+    def __init__(self, explain: Callable[[str, Any], Awaitable[str]]) -> None:
+        self._explain = explain
         self.text = ""
         self.rowcount = 0
 
     async def execute(self, statement: str, parameters: Any) -> "Recorder":
-        self.text = await explain(self._url, statement, parameters, self._tune)
+        self.text = await self._explain(statement, parameters)
         return self
 
     async def fetchall(self) -> Sequence[Any]:

@@ -25,26 +25,37 @@ WHERE c.last OR c.number %% %(slots)s = 0
 ORDER BY c.ord, c.number
 """
 
-# The id is the one of occasions.identity: a test compares the two. Slots that have their message are not locked: planning again only reads.
-# They are looked up one by one: as a join the planner, which knows nothing of a fresh month, would compare each with each. The user is
-# named so that either index leads to one row: by the date alone, the one by user was skipped through from end to end for each slot.
+_IN_SLICE = """o.active AND o.kind = %(kind)s AND o.month = i.month AND o.day = i.day AND o.zone = i.zone
+    AND o.user_id > i.above AND o.user_id <= i.upto"""
+
+# Looked up one by one: as a join the planner, which knows nothing of a fresh month, would compare each with each. By user, kind and date,
+# which are what the id is made of, so that no id need be made; the bounds tell the months before the first look.
+_UNPLANNED = """(SELECT m.id FROM messages m WHERE m.user_id = o.user_id AND m.local_date = i.local_date AND m.kind = %(kind)s
+    AND m.local_date BETWEEN %(first)s AND %(last)s LIMIT 1) IS NULL"""
+
+# The id is the one of occasions.identity: a test compares the two. Slots that have their message are not locked: planning again only reads,
+# and of a slice in which all have theirs it reads no row of occasions, for the index by day tells who they are.
 # A slot is locked in the inner SELECT; if an edit changed it meanwhile, Postgres checks the conditions on it once more.
-_PLAN = """
+_PLAN = f"""
 INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
     zone_rule, reason, created_at, updated_at)
 SELECT p.id, p.local_date, p.user_id, %(kind)s, CASE p.reason WHEN '' THEN 'SCHEDULED' ELSE 'SUPPRESSED' END,
     p.due_at, p.due_at, p.late_until_at, p.expires_at, p.zone, %(tzdata_version)s, p.zone_rule, p.reason, %(now)s, %(now)s
 FROM (
     SELECT x.id, i.local_date, o.user_id, i.due_at, i.late_until_at, i.expires_at, i.zone, i.zone_rule,
-        CASE WHEN o.year + %(first_after_years)s > extract(year FROM i.local_date) THEN 'year_zero'
+        CASE WHEN o.year + %(first_after_years)s > i.year THEN 'year_zero'
              WHEN o.known_at <= i.due_at OR (%(sends_at_once)s AND o.known_at < i.late_until_at) THEN ''
              ELSE 'known_too_late' END AS reason
-    FROM unnest(%(zone)s::text[], %(month)s::smallint[], %(day)s::smallint[], %(leap_day_rule)s::text[], %(local_date)s::date[],
-            %(digits)s::text[], %(due_at)s::timestamptz[], %(late_until_at)s::timestamptz[], %(expires_at)s::timestamptz[],
-            %(zone_rule)s::text[], %(above)s::uuid[], %(upto)s::uuid[])
-        AS i(zone, month, day, leap_day_rule, local_date, digits, due_at, late_until_at, expires_at, zone_rule, above, upto)
-    JOIN occasions o ON o.active AND o.kind = %(kind)s AND o.month = i.month AND o.day = i.day AND o.zone = i.zone
-        AND o.user_id > i.above AND o.user_id <= i.upto
+    FROM (
+        SELECT *
+        FROM unnest(%(zone)s::text[], %(month)s::smallint[], %(day)s::smallint[], %(leap_day_rule)s::text[], %(local_date)s::date[],
+                %(year)s::int[], %(digits)s::text[], %(due_at)s::timestamptz[], %(late_until_at)s::timestamptz[],
+                %(expires_at)s::timestamptz[], %(zone_rule)s::text[], %(above)s::uuid[], %(upto)s::uuid[])
+            AS i(zone, month, day, leap_day_rule, local_date, year, digits, due_at, late_until_at, expires_at, zone_rule, above, upto)
+        WHERE EXISTS (SELECT FROM occasions o WHERE {_IN_SLICE} AND {_UNPLANNED})
+        OFFSET 0
+    ) i
+    JOIN occasions o ON {_IN_SLICE}
     CROSS JOIN LATERAL (
         SELECT encode(sha256(uuid_send(o.user_id) || convert_to(%(kind)s || i.digits, 'UTF8')), 'hex') AS hex OFFSET 0
     ) h
@@ -52,12 +63,10 @@ FROM (
         SELECT (i.digits || left(h.hex, 4) || '8' || substr(h.hex, 5, 3) || '8' || substr(h.hex, 8, 15))::uuid AS id OFFSET 0
     ) x
     WHERE (i.leap_day_rule = '' OR o.leap_day_rule = i.leap_day_rule)
-      AND (o.year IS NULL OR o.year + %(first_after_years)s <= extract(year FROM i.local_date)
-           OR o.year = extract(year FROM i.local_date))
+      AND (o.year IS NULL OR o.year + %(first_after_years)s <= i.year OR o.year = i.year)
       AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
-           OR (o.slot_year < extract(year FROM i.local_date)
-               AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
-      AND (SELECT m.id FROM messages m WHERE m.id = x.id AND m.user_id = o.user_id AND m.local_date = i.local_date LIMIT 1) IS NULL
+           OR (o.slot_year < i.year AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
+      AND {_UNPLANNED}
     ORDER BY o.user_id
     FOR SHARE OF o
 ) p
@@ -112,7 +121,10 @@ async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequen
         "kind": rules.occasion.name,
         "above": [piece.above for piece in batch],
         "upto": [piece.upto for piece in batch],
+        "year": [day.year for day in dates],
         "digits": [day.isoformat().replace("-", "") for day in dates],
+        "first": min(dates),
+        "last": max(dates),
         "tzdata_version": batch[0].instant.moments.tzdata_version,
         "first_after_years": rules.occasion.first_after_years,
         "sends_at_once": rules.sends_at_once,
