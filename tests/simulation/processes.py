@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from servicekit.errors import Unavailable
-from servicekit.failpoint import FailpointReached
 from servicekit.runtime import Component
 from simulation.broker import Group, Member
 from simulation.chance import Chance, Died
@@ -64,7 +63,7 @@ class Process:
 
     def _note(self, ended: "asyncio.Task[None]") -> None:
         error = None if ended.cancelled() else ended.exception()
-        unplanned = [each for each in _leaves(error) if not isinstance(each, Died | FailpointReached)]
+        unplanned = [each for each in _leaves(error) if not isinstance(each, Died)]
         self._story.tell_all(f"{self.name}: ends, {_said(error)}")
         self.defects += ["".join(traceback.format_exception(each)) for each in unplanned]
 

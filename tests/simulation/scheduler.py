@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -42,7 +42,6 @@ BATCH = 50
 RECOVER_SECONDS = 600
 #: *recover* as often as that while something waits for it; else it would find nothing, and is skipped but for these.
 RECOVER_AT_LEAST_EVERY = timedelta(hours=12)
-LOOK_FOR_MISSED_EVERY = timedelta(hours=12)
 
 
 class Questions:
@@ -126,17 +125,8 @@ def _emitter(plan: Plan) -> Emitter:
 
 def _recoverer(plan: Plan, emitter: Emitter, planner: Planner) -> Recoverer:
     unit = faulty_unit(partial(memory.recovery, plan.now, plan.tables), "recovery", plan.chance)
-    looked_at = datetime.min.replace(tzinfo=UTC)
-
-    async def plan_missed() -> int:
-        # The dearest step of a run, for it looks at every zone: what *plan* or a change has missed can wait for the next half-day.
-        nonlocal looked_at
-        if plan.now() - looked_at < LOOK_FOR_MISSED_EVERY:
-            return 0
-        looked_at = plan.now()
-        return await planner.plan_missed()
-
-    return Recoverer(unit, emitter, Backlog(plan.broker.group(DUE_GROUP, DUE_TOPIC)), plan_missed, PATIENCE, BATCH)
+    backlog = Backlog(plan.broker.group(DUE_GROUP, DUE_TOPIC))
+    return Recoverer(unit, emitter, backlog, planner.plan_missed, PATIENCE, BATCH)
 
 
 def _consumers(plan: Plan, process: Process) -> list[BatchConsumer[Any]]:
