@@ -1,9 +1,10 @@
 """Commands of the services and of servicekit, run to their end as an operator would run them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
+
+from backing.environment import with_settings
 
 
 def migrate(package: str, settings: Mapping[str, str]) -> None:
@@ -19,7 +20,7 @@ def create_topics(bootstrap_servers: str) -> None:
 def _run(module: list[str], settings: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", *module]
     try:
-        subprocess.run(command, check=True, env={**os.environ, **settings}, capture_output=True, text=True)
+        subprocess.run(command, check=True, env=with_settings(settings), capture_output=True, text=True)
     except subprocess.CalledProcessError as failure:
         failure.add_note(f"{failure.stdout}{failure.stderr}")
         raise

