@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 from uuid import UUID
 
@@ -46,6 +47,7 @@ SETTINGS = {
 }
 LEASE_SECONDS = 8.5
 BACKOFF_SECONDS = 1.0
+PROVIDER_BACK_SECONDS = REST_SECONDS = 60.0
 
 _RECIPIENTS = """
 INSERT INTO recipients (user_id, epoch, version, email, first_name, last_name, locale, timezone, leap_day_rule, suppressed, deleted, erased)
@@ -107,16 +109,15 @@ class Campaign:
     def settle(self, ids: Sequence[UUID], at: datetime, *, within: float) -> Result:
         """From the due instant on wait until these are planned and nothing is left to do, at most `within` seconds, then judge."""
         time.sleep(max(at.timestamp() - time.time(), 0))
-        end = at.timestamp() + within
-        while self._unfinished(ids) and time.time() < end:
-            time.sleep(0.2)
+        self._come_to_rest(ids, at.timestamp() + within)
         seconds = time.time() - at.timestamp()
         facts = read(self.mesh, self.get(f"{self.mesh.provider_url}/received"), ids)
         repeats = json.loads(self.get(f"{self.mesh.provider_url}/stats"))["repeats"]
         return Result(facts, violations(facts), seconds, repeats)
 
     def clear(self) -> None:
-        """Forget the burst everywhere, so that the next is judged alone."""
+        """Forget the burst everywhere, so that the next is judged alone; what has failed is given time to come to rest."""
+        self._come_to_rest([], time.time() + REST_SECONDS)
         with connect(self.mesh, "scheduler") as plan:
             plan.execute("DELETE FROM messages")
             plan.execute("DELETE FROM occasions")
@@ -132,6 +133,10 @@ class Campaign:
         plan.execute(_OCCASIONS, [birthday.month, birthday.day, users])
         return users
 
+    def _come_to_rest(self, ids: Sequence[UUID], until: float) -> None:
+        while self._unfinished(ids) and time.time() < until:
+            time.sleep(0.2)
+
     def _unfinished(self, ids: Sequence[UUID]) -> int:
         with connect(self.mesh, "scheduler") as plan:
             row = plan.execute(_UNFINISHED, [list(ids)]).fetchone()
@@ -139,15 +144,15 @@ class Campaign:
 
     @contextmanager
     def armed(self, replica: Replica, seam: str, action: str) -> Iterator[None]:
-        """Within the block that replica runs with a failpoint; afterwards it runs without."""
+        """Within the block that replica runs with a failpoint that acts once."""
         clean = dict(replica.process.environment)
         replica.process.environment = {**clean, "FAILPOINTS": json.dumps({seam: action})}
         server.restart(replica)
         try:
             yield
         finally:
-            if replica.process.environment != clean:  # Who was killed is back already, and clean.
-                replica.process.environment = clean
+            replica.process.environment = clean
+            if action.startswith("pause") or not taken(replica, seam):  # Else it is spent, or has died with its process.
                 server.restart(replica)
 
     @contextmanager
@@ -172,8 +177,16 @@ class Campaign:
         self.post(f"{self.mesh.provider_url}/control", behaviour)
 
     def get(self, url: str) -> bytes:
-        with urlopen(url, timeout=30) as response:
-            return bytes(response.read())
+        """What is there; a provider that refuses connections is waited for."""
+        until = time.monotonic() + PROVIDER_BACK_SECONDS
+        while True:
+            try:
+                with urlopen(url, timeout=30) as response:
+                    return bytes(response.read())
+            except URLError as error:
+                if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
     def post(self, url: str, body: object = None, method: str = "POST") -> Any:
         request = Request(url, json.dumps(body or {}).encode(), {"Content-Type": "application/json"}, method=method)

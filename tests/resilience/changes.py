@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from uuid import UUID, uuid4
 
@@ -18,7 +19,6 @@ from resilience.campaign import Campaign, wait_until
 
 _CALLERS: Final = 4
 _ACCEPTED_WITHIN_SECONDS: Final = 60.0
-_SERVER_ERROR: Final = 500
 _WAITING = "SELECT count(*) FROM messages WHERE user_id = ANY(%s::uuid[]) AND state = 'SCHEDULED'"
 
 
@@ -43,8 +43,7 @@ class Movers:
     def moving_to_today(self, at: datetime) -> Iterator[dict[UUID, datetime]]:
         """From `at` on each of them moves to today: tomorrow's plan is withdrawn, a new one made, and due at once.
 
-        Gives a mapping that is filled by the end of the block: the message of each, and when the change was acknowledged. A call that fails
-        is made again, for the service may just be broken.
+        Gives a mapping that is filled by the end of the block: the message of each, and when the change was acknowledged.
         """
         acknowledged: dict[UUID, datetime] = {}
         with ThreadPoolExecutor(_CALLERS) as pool:
@@ -55,16 +54,8 @@ class Movers:
 
     def _move(self, user: str, at: datetime) -> datetime:
         time.sleep(max(at.timestamp() - time.time(), 0))
-        until = time.monotonic() + _ACCEPTED_WITHIN_SECONDS
-        while True:
-            try:
-                self.campaign.post(users_url(self.campaign, user), {"birthday": f"1990-{self.place.today:%m-%d}"}, "PATCH")
-            except (HTTPError, URLError, TimeoutError, ConnectionError) as error:
-                if time.monotonic() > until or (isinstance(error, HTTPError) and error.code < _SERVER_ERROR):
-                    raise
-                time.sleep(0.2)
-            else:
-                return datetime.now(UTC)
+        _insist(self.campaign, users_url(self.campaign, user), {"birthday": f"1990-{self.place.today:%m-%d}"}, "PATCH")
+        return datetime.now(UTC)
 
 
 def movers(campaign: Campaign, number: int) -> Movers:
@@ -84,7 +75,19 @@ def _create(campaign: Campaign, place: Place) -> str:
         "timezone": place.timezone,
         "birthday": f"1990-{place.today + timedelta(days=1):%m-%d}",
     }
-    return str(campaign.post(users_url(campaign), person)["id"])
+    return str(_insist(campaign, users_url(campaign), person, "POST")["id"])
+
+
+def _insist(campaign: Campaign, url: str, body: object, method: str) -> Any:
+    """The answer; a call that fails is made again, for the service may be broken at this moment, or just be back."""
+    until = time.monotonic() + _ACCEPTED_WITHIN_SECONDS
+    while True:
+        try:
+            return campaign.post(url, body, method)
+        except (HTTPError, URLError, TimeoutError, ConnectionError) as error:
+            if time.monotonic() > until or (isinstance(error, HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR):
+                raise
+            time.sleep(0.2)
 
 
 def _waiting(campaign: Campaign, users: Sequence[str]) -> int:

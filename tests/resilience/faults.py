@@ -123,6 +123,7 @@ def provider(**behaviour: Any) -> Fault:
         try:
             yield
         finally:
-            campaign.behave(**{name: 0 for name in behaviour if name.endswith("_share")})
+            if shares := {name: 0 for name in behaviour if name.endswith("_share")}:
+                campaign.behave(**shares)
 
     return fault

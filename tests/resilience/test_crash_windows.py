@@ -100,7 +100,7 @@ def _broken_at(campaign: Campaign, seam: Seam, fault: str, broken: Replica) -> I
             wait_until(lambda: taken(broken, seam.name) or not broken.process.running, 30, f"{seam.name} was never reached")
             if fault == "kill":
                 wait_until(lambda: not broken.process.running, 10, f"{broken.name} outlived its kill")
-                broken.process.environment = {k: v for k, v in broken.process.environment.items() if k != "FAILPOINTS"}
+                broken.process.environment = {name: value for name, value in broken.process.environment.items() if name != "FAILPOINTS"}
                 server.start(broken)
         yield dict.fromkeys(ids, at) | moved
 
