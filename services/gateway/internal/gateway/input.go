@@ -27,20 +27,16 @@ func (a *api) checked(next http.Handler) http.Handler {
 			writeStatus(w, http.StatusBadRequest, mistake)
 			return
 		}
-		query, mistake := route.CheckQuery(r.URL.RawQuery)
-		if mistake != nil {
-			writeStatus(w, http.StatusBadRequest, mistake)
-			return
-		}
-		r.URL.RawQuery = query
 		body, ok := a.readBody(w, r)
 		if !ok {
 			return
 		}
-		if mistake := cmp.Or(route.CheckBody(body), route.CheckChange(query, body)); mistake != nil {
+		query, inQuery := route.CheckQuery(r.URL.RawQuery)
+		if mistake := cmp.Or(rest.Together(inQuery, route.CheckBody(body)), route.CheckChange(query, body)); mistake != nil {
 			writeStatus(w, http.StatusBadRequest, mistake)
 			return
 		}
+		r.URL.RawQuery = query
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(w, r)
 	})

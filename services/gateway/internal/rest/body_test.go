@@ -1,7 +1,10 @@
 package rest
 
 import (
+	"slices"
 	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	schedulerv1 "heyday/gateway/gen/heyday/scheduler/v1"
 )
@@ -28,6 +31,24 @@ func TestBodiesOfEveryShape(t *testing.T) {
 		if got := route.CheckBody([]byte(body)).Message(); got != want {
 			t.Errorf("%s\n got %s\nwant %s", body, got, want)
 		}
+	}
+}
+
+func TestAllMistakesOfFormAreToldTogether(t *testing.T) {
+	route, _ := userRoutes(t).Find("PATCH", "/api/v1/users/7")
+	_, inQuery := route.CheckQuery("updateMask=firstNme")
+	inBody := route.CheckBody([]byte(`{"firstNme":"Ada","lastName":7,"leapDayRule":"FEB_29","version":1e9999,"suppressedOccasions":["birthday",1]}`))
+	violations := Together(inQuery, inBody).Details()[0].(*errdetails.BadRequest).GetFieldViolations()
+	var fields []string
+	for _, violation := range violations {
+		fields = append(fields, violation.GetField())
+	}
+	want := []string{"updateMask", "firstNme", "lastName", "leapDayRule", "suppressedOccasions[1]", "version"}
+	if !slices.Equal(fields, want) {
+		t.Errorf("%q", fields)
+	}
+	if Together(nil, nil) != nil {
+		t.Error("a mistake where there is none")
 	}
 }
 

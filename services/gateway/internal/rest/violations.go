@@ -27,6 +27,19 @@ func Invalid(field, format string, arguments ...any) *status.Status {
 	return found.Status()
 }
 
+// Together is one status with the mistakes of several; nil when there is none.
+func Together(mistakes ...*status.Status) *status.Status {
+	var all Violations
+	for _, mistake := range mistakes {
+		for _, detail := range mistake.Details() {
+			if found, ok := detail.(*errdetails.BadRequest); ok {
+				all.named = append(all.named, found.GetFieldViolations()...)
+			}
+		}
+	}
+	return all.Status()
+}
+
 // Status is INVALID_ARGUMENT with the mistakes as a detail and in the message, or nil when there is none.
 func (found *Violations) Status() *status.Status {
 	if len(found.named) == 0 {
