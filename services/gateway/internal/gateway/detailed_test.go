@@ -98,3 +98,16 @@ func TestWhatAServiceDoesWithoutIsShownAsDegraded(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceThatHangsKeepsThePageForASecondOnly(t *testing.T) {
+	services, silent := startBackends(t), listen(t)
+	t.Cleanup(func() { _ = silent.Close() })
+	started := time.Now()
+	_, page := detailed(t, newGateway(t, services.target, "NOTIFIER_SERVICE_TARGET=dns:///"+silent.Addr().String()))
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if hung, other := page.Services[2], page.Services[3]; hung.State != "UNREACHABLE" || hung.Reason != "DeadlineExceeded" || other.State != "SERVING" {
+		t.Errorf("%+v %+v", hung, other)
+	}
+}
