@@ -104,9 +104,14 @@ class Replica:
 
     async def call(self, work: Work) -> User:
         answer: asyncio.Future[User] = asyncio.get_running_loop().create_future()
+        answering = self._answer(work, answer)
+        try:
+            self.tasks.create_task(answering)
+        except RuntimeError:  # the process is just ending
+            answering.close()
+            raise Unavailable from None
         self.waiting.add(answer)
         answer.add_done_callback(self.waiting.discard)
-        self.tasks.create_task(self._answer(work, answer))
         return await answer
 
     async def _answer(self, work: Work, answer: "asyncio.Future[User]") -> None:
@@ -115,15 +120,22 @@ class Replica:
             await self.service.learn_generation()  # as polled for each second
             user = await work(self.service)
         except DomainError as error:
-            if not answer.done():
-                answer.set_exception(error)
+            _tell(answer, error)
         else:
-            if not answer.done():
-                answer.set_result(user)
+            _tell(answer, user)
 
     def hang_up(self) -> None:
         for answer in tuple(self.waiting):
-            answer.set_exception(Unavailable())
+            _tell(answer, Unavailable())
+
+
+def _tell(answer: "asyncio.Future[User]", what: User | DomainError) -> None:
+    if answer.done():  # its caller is gone
+        return
+    if isinstance(what, User):
+        answer.set_result(what)
+    else:
+        answer.set_exception(what)
 
 
 async def run(users: Users, process: Process, tasks: asyncio.TaskGroup) -> None:
