@@ -10,6 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from servicekit import grpc_context
 from servicekit.errors import Unavailable
+from servicekit.grpc_renewal import RenewedChannel
+from servicekit.grpc_tls import RenewedFiles, TlsFiles
 from servicekit.kafka.tracing import TRACEPARENT, traceparent
 
 #: Left of a request's deadline for our own answer after the call behind us has ended.
@@ -18,28 +20,42 @@ MOST_TRIES = 4
 
 
 def channel(
-    target: str, *, retried: Sequence[str] = (), max_message_bytes: int = 4 << 20, default_timeout_seconds: float = 10
+    target: str,
+    *,
+    tls: TlsFiles | None = None,
+    retried: Sequence[str] = (),
+    max_message_bytes: int = 4 << 20,
+    default_timeout_seconds: float = 10,
 ) -> grpc.aio.Channel:
     """A channel to HOST:PORT (or any gRPC target), round robin over its addresses. Must be called within the running loop.
 
+    With `tls` it shows its certificate and verifies that of the server, whose name must be that of the target; renewed files are taken up
+    by the next call. Raises OSError or ssl.SSLError if the files are unfit to begin with.
     `retried` names what may be tried again on UNAVAILABLE, as `package.Service` or `package.Service/Method`: idempotent calls only. A call
     without a timeout gets the request's deadline less a margin, or else `default_timeout_seconds`; one with a timeout never more than that.
     """
-    return grpc.aio.insecure_channel(
-        target if "://" in target or target.startswith(("unix:", "ipv4:", "ipv6:")) else f"dns:///{target}",
-        options=[
-            ("grpc.service_config", json.dumps(_service_config(retried))),
-            ("grpc.enable_retries", 1),
-            ("grpc.dns_min_time_between_resolutions_ms", 5_000),
-            ("grpc.initial_reconnect_backoff_ms", 200),
-            ("grpc.max_reconnect_backoff_ms", 3_000),
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.max_receive_message_length", max_message_bytes),
-            ("grpc.max_send_message_length", max_message_bytes),
-        ],
-        interceptors=[_UnaryUnary(default_timeout_seconds), _UnaryStream(default_timeout_seconds)],
+    target = target if "://" in target or target.startswith(("unix:", "ipv4:", "ipv6:")) else f"dns:///{target}"
+    options = _options(retried, max_message_bytes)
+    interceptors = [_UnaryUnary(default_timeout_seconds), _UnaryStream(default_timeout_seconds)]
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
+    return RenewedChannel(
+        RenewedFiles(tls), lambda credentials: grpc.aio.secure_channel(target, credentials, options=options, interceptors=interceptors)
     )
+
+
+def _options(retried: Sequence[str], max_message_bytes: int) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.service_config", json.dumps(_service_config(retried))),
+        ("grpc.enable_retries", 1),
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 3_000),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+    ]
 
 
 class NotServing(Unavailable):

@@ -14,6 +14,7 @@ from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 from heyday.status.v1 import status_service_pb2_grpc
 from servicekit import status
 from servicekit.grpc_interceptor import CallInterceptor
+from servicekit.grpc_tls import RenewedFiles
 from servicekit.readiness import Readiness
 from servicekit.settings import ServiceSettings
 
@@ -33,7 +34,7 @@ class GrpcServer:
     `reflected` are full names of services shown by reflection (`DESCRIPTOR.services_by_name["Foo"].full_name`). Health answers for the
     service names `liveness` (the process serves) and `readiness` and "" (all its parts are ready), StatusService in detail. A DomainError
     becomes its status with google.rpc details; any other exception becomes INTERNAL without a word of its message, and is logged with its
-    trace id. Servicers' streaming methods are async generators.
+    trace id. Servicers' streaming methods are async generators. With TLS, by the settings, only clients with a certificate are let in.
     """
 
     name = "grpc-server"
@@ -55,9 +56,12 @@ class GrpcServer:
         self._health = health.aio.HealthServicer()
         self._status = status.StatusServicer(settings, readiness)
         self._server: grpc.aio.Server | None = None
+        self._plain_health: grpc.aio.Server | None = None
         self._following: asyncio.Task[None] | None = None
         #: The port that is served, once started.
         self.port = 0
+        #: The port of health without TLS, once started; 0: none.
+        self.health_port = 0
 
     async def start(self) -> None:
         self._server = grpc.aio.server(
@@ -69,10 +73,11 @@ class GrpcServer:
         if self._settings.serves_reflection:
             reflected = [*self._reflected, status.SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
             reflection.enable_server_reflection(reflected, self._server)
-        self.port = self._server.add_insecure_port(self._settings.grpc_address)
+        self.port = _open_port(self._server, self._settings)
         await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         await self._tell_readiness()
         await self._server.start()
+        await self._serve_plain_health()
         self._following = asyncio.create_task(self._follow_readiness())
         _log.info("grpc.serving", port=self.port)
 
@@ -90,6 +95,15 @@ class GrpcServer:
         await asyncio.sleep(self._settings.shutdown_delay_seconds)
         await self._server.stop(self._settings.shutdown_grace_seconds)
         self._following.cancel()
+        if self._plain_health is not None:
+            await self._plain_health.stop(None)
+
+    async def _serve_plain_health(self) -> None:
+        if self._settings.grpc_health_address:
+            self._plain_health = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._plain_health)
+            self.health_port = self._plain_health.add_insecure_port(self._settings.grpc_health_address)
+            await self._plain_health.start()
 
     def _register_own(self, server: grpc.aio.Server) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -106,6 +120,12 @@ class GrpcServer:
         status = answer.SERVING if self._readiness.ready else answer.NOT_SERVING
         for name in ("", READINESS):
             await self._health.set(name, status)
+
+
+def _open_port(server: grpc.aio.Server, settings: ServiceSettings) -> int:
+    if settings.grpc_tls is None:
+        return server.add_insecure_port(settings.grpc_address)
+    return server.add_secure_port(settings.grpc_address, RenewedFiles(settings.grpc_tls).server_credentials())
 
 
 def _tracing(settings: ServiceSettings) -> list[grpc.aio.ServerInterceptor]:

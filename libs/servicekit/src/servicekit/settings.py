@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.sources.utils import parse_env_vars
 
 from servicekit import failpoint
+from servicekit.grpc_tls import TlsFiles
 
 EXIT_CODE_OF_BAD_SETTINGS = 2
 
@@ -62,6 +63,16 @@ class ServiceSettings(_Settings):
     grpc_address: str = Field(default="0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
     metrics_address: str = Field(default="0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
     grpc_reflection: bool | None = Field(default=None, description="Serve gRPC reflection. Unset: only in development and test.")
+    grpc_tls_certificate_file: Path | None = Field(
+        default=None, description="Certificate of this process, shown to whoever it calls and is called by. Unset: gRPC without TLS."
+    )
+    grpc_tls_key_file: Path | None = Field(default=None, description="Key of that certificate.")
+    grpc_tls_ca_file: Path | None = Field(
+        default=None, validate_default=True, description="Certificates that vouch for whoever it calls and is called by."
+    )
+    grpc_health_address: str = Field(
+        default="", description="Where gRPC health alone is served without TLS, as HOST:PORT, for probes that know none. Empty: nowhere."
+    )
     grpc_max_connection_age_seconds: Seconds = Field(
         default=120, description="Age at which a client is asked to connect anew, so that new replicas get their share."
     )
@@ -95,6 +106,14 @@ class ServiceSettings(_Settings):
             failpoint.Action.parse(action)
         return value
 
+    @field_validator("grpc_tls_ca_file")
+    @classmethod
+    def _need_all_of_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        given = [info.data.get("grpc_tls_certificate_file"), info.data.get("grpc_tls_key_file"), value]
+        if any(given) and not all(given):
+            raise ValueError("is needed with GRPC_TLS_CERTIFICATE_FILE and GRPC_TLS_KEY_FILE: all three or none")
+        return value
+
     @field_validator("instance_name")
     @classmethod
     def _name_instance(cls, value: str) -> str:
@@ -115,6 +134,13 @@ class ServiceSettings(_Settings):
     @property
     def clock_offset(self) -> timedelta:
         return timedelta(seconds=self.clock_offset_seconds)
+
+    @property
+    def grpc_tls(self) -> TlsFiles | None:
+        """None: gRPC without TLS."""
+        if self.grpc_tls_certificate_file is None or self.grpc_tls_key_file is None or self.grpc_tls_ca_file is None:
+            return None
+        return TlsFiles(self.grpc_tls_certificate_file, self.grpc_tls_key_file, self.grpc_tls_ca_file)
 
     @property
     def serves_reflection(self) -> bool:

@@ -128,3 +128,15 @@ def test_the_table_shows_every_setting_and_no_secret(tmp_path: Path) -> None:
     readme.write_text("# Settings\n")
     with pytest.raises(AssertionError, match=r"README\.md lacks the table"):
         assert_readme_matches(readme, Settings)
+
+
+@pytest.mark.parametrize("given", [{"CERTIFICATE"}, {"CA"}, {"KEY", "CA"}, {"CERTIFICATE", "KEY"}])
+def test_tls_between_services_needs_all_its_files(given: set[str]) -> None:
+    environ = {f"GRPC_TLS_{name}_FILE": f"/files/{name}" for name in given}
+    assert _mistakes({**ADDRESSES, **environ}) == [
+        "GRPC_TLS_CA_FILE is needed with GRPC_TLS_CERTIFICATE_FILE and GRPC_TLS_KEY_FILE: all three or none."
+    ]
+
+
+def test_tls_between_services_is_off_unless_it_is_set() -> None:
+    assert parse(Settings, ADDRESSES).grpc_tls is None

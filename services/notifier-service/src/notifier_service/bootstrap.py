@@ -44,7 +44,9 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     clock = SystemClock(settings.clock_offset)
     engine = create_engine(settings, "notifier-service")
     hints = redis.client(settings)
-    channel = grpc_client.channel(settings.dispatcher_service_target, max_message_bytes=settings.grpc_max_message_bytes)
+    channel = grpc_client.channel(
+        settings.dispatcher_service_target, tls=settings.grpc_tls, max_message_bytes=settings.grpc_max_message_bytes
+    )
     topics, producer = UsedTopics(settings, TOPICS), KafkaProducer(settings)
     partitions = Partitions(engine, settings.retention_days, settings.clock_offset_seconds)
 
