@@ -1,6 +1,7 @@
 """Starting, watching and stopping the parts of a process."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -84,11 +85,18 @@ async def _live(components: Sequence[Component]) -> None:
     try:
         while (task := await ended.get()) is starting and task.exception() is None:
             _log.info("runtime.started", parts=[component.name for component in components])
+            _keep()
         _log.error("runtime.part_ended", part=task.get_name(), exc_info=None if task.cancelled() else task.exception())
     finally:
         for task in watches:
             task.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
+
+
+def _keep() -> None:
+    """What was made by now stays: left out of every garbage collection to come, it does not cost the busy ones a seventh of their CPU."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _start(components: Sequence[Component], watch: Callable[[Coroutine[Any, Any, None], str], object]) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -48,6 +49,18 @@ async def test_parts_start_in_order_and_stop_in_reverse() -> None:
     assert await running == 0
     assert journal == ["start a", "start b", "stop b", "stop a"]
     assert not readiness.ready
+
+
+async def test_what_was_made_until_all_parts_serve_is_left_out_of_garbage_collections() -> None:
+    gc.unfreeze()
+    stop = asyncio.Event()
+    running = asyncio.create_task(_supervise([Part("a", [])], stop))
+    try:
+        await wait_until(lambda: gc.get_freeze_count() > 0)
+    finally:
+        gc.unfreeze()
+        stop.set()
+    assert await running == 0
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), None])
