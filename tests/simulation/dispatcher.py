@@ -26,7 +26,8 @@ class DispatcherServer:
     def __init__(self, clock: VirtualClock, provider: SimulatedProvider) -> None:
         self._clock = clock
         self._provider = provider
-        self._calls: set[asyncio.Timeout] = set()
+        # A dict, for its order: a set's would differ from run to run.
+        self._calls: dict[asyncio.Timeout, None] = {}
         self.servicer: DispatcherServicer | None = None
         self.start()
 
@@ -45,8 +46,8 @@ class DispatcherServer:
     @contextmanager
     def serving(self, call: asyncio.Timeout) -> Iterator[None]:
         """Cut the call off if the server dies meanwhile."""
-        self._calls.add(call)
+        self._calls[call] = None
         try:
             yield
         finally:
-            self._calls.discard(call)
+            del self._calls[call]

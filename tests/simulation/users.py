@@ -100,7 +100,8 @@ class Replica:
     cache: MemoryUserCache
     chance: Chance
     tasks: asyncio.TaskGroup
-    waiting: set[asyncio.Future[User]] = field(default_factory=set)
+    # A dict, for its order: a set's would differ from run to run.
+    waiting: dict[asyncio.Future[User], None] = field(default_factory=dict)
 
     async def call(self, work: Work) -> User:
         answer: asyncio.Future[User] = asyncio.get_running_loop().create_future()
@@ -110,8 +111,8 @@ class Replica:
         except RuntimeError:  # the process is just ending
             answering.close()
             raise Unavailable from None
-        self.waiting.add(answer)
-        answer.add_done_callback(self.waiting.discard)
+        self.waiting[answer] = None
+        answer.add_done_callback(self.waiting.pop)
         return await answer
 
     async def _answer(self, work: Work, answer: "asyncio.Future[User]") -> None:
