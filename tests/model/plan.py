@@ -13,7 +13,7 @@ from scheduler_service.domain import WAITING, Change, Known, Message, State, Tra
 from scheduler_service.domain.replays import refusal
 from scheduler_service.emission import not_after, variant_at
 from scheduler_service.outcomes import Outcome, Result, Settlement, Slot, Standing, settle
-from scheduler_service.ports_delivery import DueMessage
+from scheduler_service.ports import DueMessage
 
 Rows = tuple[Row | None, ...]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from occasions.civil import CivilDate
 from occasions.occasion import Occasion, Variant
-from scheduler_service.ports_delivery import Addressee, Backlog, DueMessage, DueTopic, Emission, Emitted, Queued
+from scheduler_service.ports import Addressee, Backlog, DueMessage, DueTopic, Emission, Emitted, Queued
 from servicekit import failpoint
 
 EmissionUnit = Callable[[], AbstractAsyncContextManager[Emission]]

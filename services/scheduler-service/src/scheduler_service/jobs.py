@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +12,10 @@ from cronsim import CronSim
 from scheduler_service import metrics
 from scheduler_service.domain import JobRun, JobStatus
 from scheduler_service.emission import Emitter
-from scheduler_service.ports_delivery import Ticks
+from scheduler_service.ports import Ticks
 from servicekit.clock import monotonic
 from servicekit.errors import Aborted, DomainError, NotFound, Unavailable
+from servicekit.loops import pause
 
 log = structlog.get_logger()
 
@@ -170,7 +170,7 @@ async def follow_schedule(job: Job, runner: JobRunner, ticks: Ticks, stop: async
         settled = await runner.run_due(job, now)
         now = await ticks.now()
         wait = min(job.tick_after(now) - now, LONGEST_SLEEP if settled else LOOK_AGAIN)
-        await _sleep(wait.total_seconds(), stop)
+        await pause(wait.total_seconds(), stop)
 
 
 class DueWatch:
@@ -196,15 +196,4 @@ class DueWatch:
         now = await self._ticks.now()
         due = await self._emitter.next_due(int(now.timestamp() * 1_000_000))
         ahead = due / 1_000_000 - now.timestamp() if due is not None else math.inf
-        await _sleep(min(max(ahead, 0), LONGEST_WATCH.total_seconds()), stop, self._wake)
-
-
-async def _sleep(seconds: float, *unless: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in unless]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-            with suppress(asyncio.CancelledError):
-                await wait
+        await pause(min(max(ahead, 0), LONGEST_WATCH.total_seconds()), stop, self._wake)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from scheduler_service.emission import Emitter
-from scheduler_service.ports_delivery import Backlog, Recovery
+from scheduler_service.ports import Backlog, Recovery
 
 RecoveryUnit = Callable[[], AbstractAsyncContextManager[Recovery]]
 

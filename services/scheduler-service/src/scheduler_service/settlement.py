@@ -6,7 +6,7 @@ from uuid import UUID
 
 from scheduler_service.domain import Transition
 from scheduler_service.outcomes import Outcome, Result, Settlement, settle
-from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan, SettlementStore
+from scheduler_service.ports import Confirmed, OpenMessage, SettlementPlan, SettlementStore
 from servicekit import failpoint
 
 Change = tuple[OpenMessage, Outcome, Settlement]

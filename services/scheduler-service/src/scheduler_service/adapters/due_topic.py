@@ -6,7 +6,7 @@ from functools import lru_cache
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
-from scheduler_service.ports_delivery import Emitted
+from scheduler_service.ports import Emitted
 from servicekit.kafka import Producer, Record, traceparent
 
 TOPIC = "heyday.scheduler.v1.message-due"

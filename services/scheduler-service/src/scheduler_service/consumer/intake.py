@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from scheduler_service import metrics
 from scheduler_service.domain import Recipient
 from scheduler_service.outcomes import Outcome
-from scheduler_service.ports import Offsets
-from scheduler_service.ports_delivery import Confirmed
+from scheduler_service.ports import Confirmed, Offsets
 from scheduler_service.service import TakenIn, UserChanges
 from scheduler_service.settlement import Settled, Settler, waits_again
 

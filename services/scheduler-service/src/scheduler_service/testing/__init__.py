@@ -19,8 +19,7 @@ from scheduler_service.adapters.postgres.replan import PostgresReplanStore
 from scheduler_service.domain import GREETED_DAYS, KindRules, Message, MessageFilter, PlanRules, Recipient, Slot, State
 from scheduler_service.outcomes import Outcome
 from scheduler_service.planning import Planner
-from scheduler_service.ports import PlanStore, Queries, ReplanStore
-from scheduler_service.ports_delivery import SettlementStore
+from scheduler_service.ports import PlanStore, Queries, ReplanStore, SettlementStore
 from scheduler_service.service import TakenIn, UserChanges
 from scheduler_service.settlement import Settler
 from servicekit.outbox import Outbox

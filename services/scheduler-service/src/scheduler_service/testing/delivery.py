@@ -12,7 +12,7 @@ from occasions.identity import message_id
 from occasions.registry import discover
 from scheduler_service.emission import EmissionUnit, Emitter
 from scheduler_service.outcomes import Outcome, Result
-from scheduler_service.ports_delivery import Emitted, SettlementStore, Ticks
+from scheduler_service.ports import Emitted, SettlementStore, Ticks
 from scheduler_service.recovery import Patience, Recoverer, RecoveryUnit
 from scheduler_service.settlement import Settled, Settler
 from servicekit.kafka import KafkaUnavailable

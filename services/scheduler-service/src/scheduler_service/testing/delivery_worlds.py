@@ -15,7 +15,7 @@ from scheduler_service.adapters.postgres import emit, outcomes, recover
 from scheduler_service.adapters.postgres.ticks import PostgresTicks
 from scheduler_service.domain import Message, Moments, Recipient, Slot, State
 from scheduler_service.emission import EmissionUnit
-from scheduler_service.ports_delivery import SettlementStore, Ticks
+from scheduler_service.ports import SettlementStore, Ticks
 from scheduler_service.recovery import RecoveryUnit
 from scheduler_service.testing.delivery import DAYS_BACK, GAP_DAYS, DeliveryWorld, Row, now
 from servicekit.outbox import Outbox

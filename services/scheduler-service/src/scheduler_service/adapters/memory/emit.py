@@ -5,7 +5,7 @@ from uuid import UUID
 
 from scheduler_service.adapters.memory.tables import MemoryStore, Tables
 from scheduler_service.domain import WAITING, Message, Slot, State, Transition, after
-from scheduler_service.ports_delivery import Addressee, Claimed, DueMessage, Queued
+from scheduler_service.ports import Addressee, Claimed, DueMessage, Queued
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from scheduler_service.adapters.memory.emit import microseconds, waiting
 from scheduler_service.adapters.memory.tables import MemoryStore, Tables
 from scheduler_service.domain import Message, Reason, State, Transition, after
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
-from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
+from scheduler_service.ports import Confirmed, OpenMessage, SettlementPlan
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from scheduler_service.adapters.postgres.ways import BY_IDS, EARLIEST_FIRST
-from scheduler_service.ports_delivery import Addressee, Claimed, DueMessage, Queued
+from scheduler_service.ports import Addressee, Claimed, DueMessage, Queued, local_date
 from servicekit.postgres import IntArray, TextArray, UuidArray, binary_cursor, raw, transaction
 
 # The initplan reads the clock once, so that the index on send_at serves; NOT IN is hashed once for the whole batch.
@@ -141,11 +141,6 @@ class PostgresEmission:
         days = [local_date(message_id) for message_id in message_ids]
         cursor = binary_cursor(self._connection)
         await cursor.execute(_MARK_AGAIN, [self._offset, UuidArray(message_ids), min(days), max(days)])
-
-
-def local_date(message_id: bytes) -> date:
-    """The date in a message's id, for ids that come from our own tables."""
-    return date.fromisoformat(message_id[:4].hex())
 
 
 def _claimed(rows: Sequence[Sequence[Any]]) -> Claimed:

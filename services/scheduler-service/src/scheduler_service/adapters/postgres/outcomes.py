@@ -8,11 +8,10 @@ from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from scheduler_service.adapters.postgres.emit import local_date
 from scheduler_service.adapters.postgres.ways import BY_IDS
 from scheduler_service.domain import State, Transition
 from scheduler_service.outcomes import Outcome, Settlement, Slot, Standing
-from scheduler_service.ports_delivery import Confirmed, OpenMessage, SettlementPlan
+from scheduler_service.ports import Confirmed, OpenMessage, SettlementPlan, local_date
 from servicekit.postgres import (
     BinaryCursor,
     BoolArray,

@@ -9,7 +9,6 @@ from scheduler_service.domain import (
     Basis,
     Change,
     DayInstant,
-    JobStatus,
     KindRules,
     Message,
     MessageFilter,
@@ -122,15 +121,3 @@ class Queries(Protocol):
 
     async def replay(self, message_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """Plan ended messages again, each under a new revision and replay; return the refusal of each that is not (see domain.replays)."""
-
-
-class JobRunner(Protocol):
-    """The scheduled jobs."""
-
-    async def list(self) -> Sequence[JobStatus]: ...
-
-    async def get(self, job: str) -> JobStatus:
-        """Raises NotFound."""
-
-    async def run(self, job: str) -> JobStatus:
-        """Run now and return when the run has ended. Raises NotFound; Aborted while the job runs elsewhere."""

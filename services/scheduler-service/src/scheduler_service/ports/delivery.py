@@ -1,15 +1,19 @@
-"""What emitting, settling, recovering and the ticks ask of the outside."""
+"""What emitting, settling and recovering ask of the outside."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from scheduler_service.domain import JobRun
 from scheduler_service.outcomes import Outcome, Settlement, Standing
 
 T = TypeVar("T")
+
+
+def local_date(message_id: bytes) -> date:
+    """The date that a message's id begins with, for ids that come from our own tables."""
+    return date.fromisoformat(message_id[:4].hex())
 
 
 class DueMessage(NamedTuple):
@@ -33,8 +37,7 @@ class DueMessage(NamedTuple):
 
     @property
     def local_date(self) -> date:
-        """The occasion's local date, which the id begins with."""
-        return date.fromisoformat(self.id[:4].hex())
+        return local_date(self.id)
 
 
 class Claimed(NamedTuple):
@@ -171,30 +174,3 @@ class Backlog(Protocol):
 
     def partition_of(self, user_id: bytes) -> int:
         """The partition a user's records go to."""
-
-
-class Ticks(Protocol):
-    """Runs of jobs, each under a lease. `now` is the database's clock."""
-
-    async def now(self) -> datetime: ...
-
-    async def acquire(self, job: str, tick_at: datetime, holder: str, lease: timedelta, *, manual: bool = False) -> bool:
-        """Begin the run of a tick, or take over one whose lease is over and that has not finished.
-
-        False where the tick is done, or another run of the job is alive. At most one holder of a job succeeds at a time.
-        """
-
-    async def renew(self, job: str, tick_at: datetime, holder: str, lease: timedelta) -> bool:
-        """Prolong the lease; False where another holder has taken the run over."""
-
-    async def finish(self, job: str, tick_at: datetime, holder: str, counts: Mapping[str, int], error: str = "") -> None:
-        """Write how the run ended. Does nothing where another holder has taken it over."""
-
-    async def last_tick(self, job: str) -> datetime | None:
-        """The latest tick of the schedule that has succeeded or is under a live lease."""
-
-    async def last_runs(self, jobs: Collection[str]) -> Mapping[str, JobRun]:
-        """The run of each job that began last."""
-
-    async def forget(self, older_than: timedelta) -> int:
-        """Delete finished runs older than an age, the last of each job apart."""
