@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
 	"heyday/gateway/internal/rest"
@@ -29,9 +29,9 @@ const maxAnswerBytes = 16 << 20 // a page of 1,000 users at their longest stays 
 var reconnect = backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second}
 
 // dial prepares a connection; it is made when the first call needs it.
-func dial(name, target string, routes rest.Routes, interceptors ...grpc.UnaryClientInterceptor) (*backend, error) {
+func dial(name, target string, transport credentials.TransportCredentials, routes rest.Routes, interceptors ...grpc.UnaryClientInterceptor) (*backend, error) {
 	conn, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(transport),
 		grpc.WithResolvers(addresses{}, names{net.DefaultResolver.LookupHost, lookUpEvery}),
 		grpc.WithDefaultServiceConfig(serviceConfig(routes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),

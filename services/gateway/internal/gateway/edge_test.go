@@ -183,7 +183,7 @@ func TestThePageIsServedFromHere(t *testing.T) {
 }
 
 func TestThePageIsOffInProduction(t *testing.T) {
-	_, client := start(t, "ENVIRONMENT=production", withKeys(t))
+	_, client := start(t, append(newAuthority(t).settings("gateway"), "ENVIRONMENT=production", withKeys(t))...)
 	for _, path := range []string{"/docs", "/docs/"} {
 		if got := client.do("GET", path, "", "X-Api-Key: read-key"); got.code != 404 {
 			t.Errorf("%s: %d", path, got.code)

@@ -36,6 +36,10 @@ var fields = []field{
 		text(func(s *Settings) *string { return &s.NotifierServiceTarget })},
 	{"DISPATCHER_SERVICE_TARGET", "dns:///127.0.0.1:50054", "gRPC target of dispatcher-service, which is only asked how it is, for `/health/detailed`.",
 		text(func(s *Settings) *string { return &s.DispatcherServiceTarget })},
+	{"GRPC_TLS_CERTIFICATE_FILE", "", "Certificate shown to the services. The three files are read again for each connection. Empty: no TLS, " +
+		"which staging and production refuse.", text(func(s *Settings) *string { return &s.TLS.Certificate })},
+	{"GRPC_TLS_KEY_FILE", "", "Key of that certificate.", text(func(s *Settings) *string { return &s.TLS.Key })},
+	{"GRPC_TLS_CA_FILE", "", "Certificates that vouch for the services.", text(func(s *Settings) *string { return &s.TLS.Authority })},
 	{"REQUEST_TIMEOUT_SECONDS", "10", "Deadline of a call that reads or writes, retries included.",
 		seconds(func(s *Settings) *time.Duration { return &s.RequestTimeout }, 1, 300)},
 	{"OPERATE_TIMEOUT_SECONDS", "600", "Deadline of a call that runs a job.",

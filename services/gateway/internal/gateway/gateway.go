@@ -11,6 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	notifierv1 "heyday/gateway/gen/heyday/notifier/v1"
@@ -27,9 +28,11 @@ type Gateway struct {
 	log      *slog.Logger
 	metrics  *metrics
 	health   *health
-	forget   context.CancelFunc // ends what keeps the callers' keys up to date
-	public   http.Handler
-	internal http.Handler
+	// transport is how the services are connected to.
+	transport credentials.TransportCredentials
+	forget    context.CancelFunc // ends what keeps the callers' keys up to date
+	public    http.Handler
+	internal  http.Handler
 }
 
 // service is one gRPC service that has public calls.
@@ -56,6 +59,11 @@ func New(settings Settings, version string, log *slog.Logger) (*Gateway, error) 
 	ctx, forget := context.WithCancel(context.Background())
 	g.forget = forget
 	mux := newMux()
+	transport, err := settings.TLS.transport(log)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	g.transport = transport
 	routes, err := g.connect(mux)
 	if err != nil {
 		return nil, errors.Join(err, g.Close())
@@ -93,7 +101,7 @@ func (g *Gateway) connect(mux *runtime.ServeMux) (rest.Routes, error) {
 }
 
 func (g *Gateway) dial(name, target string, routes rest.Routes, interceptors ...grpc.UnaryClientInterceptor) (*backend, error) {
-	backend, err := dial(name, target, routes, append(interceptors, timed(g.metrics))...)
+	backend, err := dial(name, target, g.transport, routes, append(interceptors, timed(g.metrics))...)
 	if err == nil {
 		g.health.backends = append(g.health.backends, backend)
 	}

@@ -42,11 +42,11 @@ type backends struct {
 	answer   func(ctx context.Context, request proto.Message) (proto.Message, error)
 }
 
-func startBackends(t *testing.T) *backends {
+func startBackends(t *testing.T, options ...grpc.ServerOption) *backends {
 	t.Helper()
 	b := &backends{health: grpchealth.NewServer(), status: &statusv1.ProcessStatus{State: statusv1.ProcessStatus_SERVING}}
 	b.health.SetServingStatus(readiness, grpc_health_v1.HealthCheckResponse_SERVING)
-	server := grpc.NewServer(grpc.UnaryInterceptor(b.intercept))
+	server := grpc.NewServer(append(options, grpc.UnaryInterceptor(b.intercept))...)
 	userv1.RegisterUserServiceServer(server, userv1.UnimplementedUserServiceServer{})
 	schedulerv1.RegisterSchedulerServiceServer(server, schedulerv1.UnimplementedSchedulerServiceServer{})
 	notifierv1.RegisterNotifierServiceServer(server, notifierv1.UnimplementedNotifierServiceServer{})

@@ -42,6 +42,7 @@ type Settings struct {
 	DocsEnabled        bool
 
 	Identity identity.Settings
+	TLS      TLSFiles
 }
 
 // The classes of calls: each is limited apart from the others, and takes a role.
@@ -69,7 +70,7 @@ func Load(lookup func(name string) (string, bool)) (Settings, error) {
 		}
 	}
 	mistakes = append(mistakes, checkIdentity(settings)...)
-	return settings, errors.Join(mistakes...)
+	return settings, errors.Join(append(mistakes, checkTLS(settings))...)
 }
 
 // isStrict tells the environments that are open to the world.

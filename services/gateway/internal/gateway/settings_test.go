@@ -25,6 +25,7 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 
 func TestWhereTheWorldCallsNobodyIsLetInUnknown(t *testing.T) {
 	keys := strings.TrimPrefix(withKeys(t), "IDENTITY_API_KEYS_FILE=")
+	withTLS := newAuthority(t).settings("gateway")
 	issuer := map[string]string{"IDENTITY_JWKS_URL": "https://issuer.example.org/jwks", "IDENTITY_ISSUER": "https://issuer.example.org", "IDENTITY_AUDIENCE": "heyday"}
 	for _, given := range []struct {
 		environment string
@@ -45,6 +46,11 @@ func TestWhereTheWorldCallsNobodyIsLetInUnknown(t *testing.T) {
 			if name == "ENVIRONMENT" {
 				return given.environment, true
 			}
+			for _, setting := range withTLS {
+				if value, ok := strings.CutPrefix(setting, name+"="); ok {
+					return value, ok
+				}
+			}
 			value, ok := given.settings[name]
 			return value, ok
 		})
@@ -53,6 +59,38 @@ func TestWhereTheWorldCallsNobodyIsLetInUnknown(t *testing.T) {
 			found = strings.Split(err.Error(), "\n")
 		}
 		if !slices.EqualFunc(found, given.mistakes, strings.HasPrefix) {
+			t.Errorf("%s %v: %v", given.environment, given.settings, err)
+		}
+	}
+}
+
+func TestTheServicesAreSpokenToInTheOpenOnlyWhereNothingIsAtStake(t *testing.T) {
+	authority := newAuthority(t)
+	fit := authority.settings("gateway")
+	other := authority.settings("other")
+	for _, given := range []struct {
+		environment string
+		settings    []string
+		mistake     string
+	}{
+		{"development", nil, ""},
+		{"performance", nil, ""},
+		{"production", fit, ""},
+		{"staging", nil, "in staging the services are spoken to with TLS only"},
+		{"production", nil, "in production the services are spoken to with TLS only"},
+		{"test", fit[1:], "set all three or none"},
+		{"test", fit[:2], "set all three or none"},
+		{"test", []string{fit[0], other[1], fit[2]}, "private key does not match public key"},
+		{"test", []string{fit[0], fit[1], "GRPC_TLS_CA_FILE=tls_test.go"}, "holds no certificate"},
+		{"test", []string{fit[0], fit[1], "GRPC_TLS_CA_FILE=none"}, "no such file"},
+	} {
+		environment := map[string]string{"ENVIRONMENT": given.environment, "IDENTITY_API_KEYS_FILE": strings.TrimPrefix(withKeys(t), "IDENTITY_API_KEYS_FILE=")}
+		for _, setting := range given.settings {
+			name, value, _ := strings.Cut(setting, "=")
+			environment[name] = value
+		}
+		_, err := Load(func(name string) (string, bool) { value, ok := environment[name]; return value, ok })
+		if given.mistake == "" && err != nil || given.mistake != "" && (err == nil || !strings.Contains(err.Error(), given.mistake)) {
 			t.Errorf("%s %v: %v", given.environment, given.settings, err)
 		}
 	}
