@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 DETAIL_LONGEST = 500
@@ -29,9 +30,10 @@ class CannotCompose(Exception):
         super().__init__(detail or reason)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, or it would cost four times as much to make; one is made for each message, as of what follows.
+@dataclass(slots=True)
 class Due:
-    """One message to send; `index` is its position in the slice it came in."""
+    """One message to send; `index` is its position in the slice it came in. Never changed."""
 
     index: int
     id: UUID
@@ -44,8 +46,7 @@ class Due:
     years: int  # 0: unknown or not counted
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A composed message. `key` is the same for every try of the same message, and for no other."""
 
     key: str
@@ -57,8 +58,7 @@ class Letter:
     reply_to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one call to the provider, or the want of one, tells."""
 
     verdict: Verdict
@@ -71,9 +71,9 @@ class Answer:
     failing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
-    """What became of one message of a slice."""
+    """What became of one message of a slice. Never changed."""
 
     index: int
     kind: str

@@ -6,12 +6,12 @@ class Slots:
     """Bounds how much is in flight; first come, first served.
 
     asyncio.Semaphore does the same, but looks at every waiter it has woken each time a slot comes back: with hundreds of calls ending in
-    one turn of the loop that is a good part of their cost.
+    one turn of the loop that is a good part of their cost. So is asyncio.timeout, beside a timer that settles the wait itself.
     """
 
     def __init__(self, count: int) -> None:
         self._count = self._free = count
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[bool]] = deque()
 
     @property
     def taken(self) -> int:
@@ -22,27 +22,29 @@ class Slots:
         if self._free:
             self._free -= 1
             return True
-        place = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(place)
+        timer = loop.call_later(max(0.0, longest_wait_seconds), _settle, place, False)
         try:
-            async with asyncio.timeout(max(0.0, longest_wait_seconds)):
-                await place
-        except TimeoutError:
-            return _given(place)  # it may have come in the same turn of the loop
+            return await place
         except asyncio.CancelledError:
-            if _given(place):
+            if not place.cancelled() and place.result():  # it came in the same turn of the loop
                 self.give_back()
             raise
-        return True
+        finally:
+            timer.cancel()
 
     def give_back(self) -> None:
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
+            if _settle(self._waiting.popleft(), True):
                 return
         self._free += 1
 
 
-def _given(place: "asyncio.Future[None]") -> bool:
-    return place.done() and not place.cancelled()
+def _settle(place: "asyncio.Future[bool]", given: bool) -> bool:
+    """Whether it was still open."""
+    if place.done():
+        return False
+    place.set_result(given)
+    return True

@@ -72,7 +72,7 @@ def test_the_nearest_language_is_taken(composer: TemplateComposer, due: MakeDue,
 
 
 def test_the_order_of_fallbacks() -> None:
-    assert fallbacks("zh-Hant-TW", "en") == ["zh-hant-tw", "zh-hant", "zh", "en"]
+    assert fallbacks("zh-Hant-TW", "en") == ("zh-hant-tw", "zh-hant", "zh", "en")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Letters from template files: <kind>/<variant>.<locale>.{subject,txt,html}."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 from jinja2 import Template, TemplateError
@@ -9,6 +11,7 @@ from jinja2 import Template, TemplateError
 from dispatcher_service.domain import CannotCompose, Due, Letter
 
 LONGEST_TEXT = 100_000  # characters; a template that loops over its input must not fill the memory
+_UNFIT_FOR_HEADER = re.compile(r'[ <>,;"\\]')
 
 Variables = dict[str, object]
 T = TypeVar("T")
@@ -65,10 +68,11 @@ class TemplateComposer:
         raise CannotCompose("no_template", f"There is no {due.variant} text for the kind {due.kind}.")
 
 
-def fallbacks(locale: str, default: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def fallbacks(locale: str, default: str) -> tuple[str, ...]:
     """The locales to try, nearest first, in lower case: pt-BR, pt, en."""
     parts = locale.lower().replace("_", "-").split("-")
-    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)] + [default]
+    return (*("-".join(parts[:length]) for length in range(len(parts), 0, -1)), default)
 
 
 def variables_of(first_name: str, last_name: str, years: int, links: Mapping[str, str]) -> Variables:
@@ -89,4 +93,4 @@ def _for_kind(by_kind: Mapping[str, T], kind: str, otherwise: T) -> T:
 
 
 def _fit_for_header(address: str) -> bool:
-    return address.count("@") == 1 and address.isprintable() and not any(each in address for each in ' <>,;"\\')
+    return address.count("@") == 1 and address.isprintable() and _UNFIT_FOR_HEADER.search(address) is None
