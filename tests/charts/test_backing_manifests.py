@@ -12,7 +12,7 @@ from servicekit.topics import declared
 
 K8S = PROJECT / "k8s"
 DEV = [K8S / "dev" / name for name in ("namespace.yaml", "secrets.yaml", "postgres.yaml", "redis.yaml", "kafka.yaml")]
-PRODUCTION = [K8S / "production" / name for name in ("postgres.yaml", "kafka.yaml", "topics.yaml", "kafka-users.yaml", "redis.yaml")]
+PRODUCTION = [K8S / "production" / f"{name}.yaml" for name in ("postgres", "kafka", "topics", "kafka-users", "redis", "certificates")]
 SECRETS_OF_OPERATORS = {
     "heyday-postgres-ca",  # CloudNativePG
     "heyday-cluster-ca-cert",  # Strimzi

@@ -32,6 +32,9 @@ CARELESS = {
     json_change("global.redis.tls", False): "global.redis.tls and global.redis.auth must be true",
     json_change("global.redis.auth", False): "global.redis.tls and global.redis.auth must be true",
     json_change("global.kafka.securityProtocol", "SSL"): "global.kafka.securityProtocol must be SASL_SSL",
+    json_change(
+        "global.grpcTls.enabled", False
+    ): "global.grpcTls.enabled must be true in production: the services would call each other in the open",
     json_change("user-service.common.readOnlyRootFilesystem", False): "readOnlyRootFilesystem must be true",
     json_change("simulator.enabled", True): "simulator.enabled must be false in production",
     json_change("topics.create", True): "topics.create makes topics on a broker without security only",

@@ -7,12 +7,25 @@ from pathlib import PurePosixPath
 import pytest
 from pydantic import SecretStr
 
-from charts.rendering import ENVIRONMENTS, PROJECT, PYTHON_SERVICES, environment_of, max_replicas, named, pod_of, render
+from charts.rendering import (
+    ENVIRONMENTS,
+    PROJECT,
+    PYTHON_SERVICES,
+    environment_of,
+    json_change,
+    max_replicas,
+    named,
+    of_kind,
+    pod_of,
+    read_yaml,
+    render,
+)
 from servicekit.settings import PostgresSettings, ServiceSettings, parse
 from servicekit.topics import declared
 
 pytestmark = pytest.mark.usefixtures("helm")
 
+CERTIFICATES = PROJECT / "k8s/production/certificates.yaml"
 #: Parts of a URL, that Kubernetes puts together.
 PARTS = {"DATABASE_PASSWORD", "REDIS_PASSWORD"}
 #: Connections that Postgres keeps for its superuser, for a person, backups and migrations.
@@ -55,6 +68,42 @@ def test_the_gateway_finds_the_api_keys_where_their_secret_is_mounted(environmen
     mounted = {mount["mountPath"]: mount["name"] for mount in spec["containers"][0]["volumeMounts"]}
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
     assert (secrets[mounted[str(file.parent)]], file.name) == ("heyday-api-keys", "api-keys")
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("service", [*PYTHON_SERVICES, "gateway"])
+def test_each_service_finds_the_certificate_that_is_made_for_its_name(service: str, environment: str) -> None:
+    objects = render(environment)
+    certificate = named(objects, "Certificate", service)["spec"]
+    assert certificate["issuerRef"]["name"] in {each["metadata"]["name"] for each in read_yaml(CERTIFICATES) if each["kind"] == "Issuer"}
+    spec = pod_of(named(objects, "Deployment", service))["spec"]
+    (volume,) = (each["name"] for each in spec["volumes"] if each.get("secret", {}).get("secretName") == certificate["secretName"])
+    (folder,) = (each["mountPath"] for each in spec["containers"][0]["volumeMounts"] if each["name"] == volume)
+    settings = environment_of(objects, service)
+    found = [settings[f"GRPC_TLS_{name}_FILE"] for name in ("CERTIFICATE", "KEY", "CA")]
+    assert found == [f"{folder}/{key}" for key in ("tls.crt", "tls.key", "ca.crt")]
+    for target in (value for name, value in settings.items() if name.endswith("_SERVICE_TARGET")):
+        host = target.removeprefix("dns:///").partition(":")[0]
+        assert host in named(objects, "Certificate", host.removeprefix("heyday-"))["spec"]["dnsNames"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("service", PYTHON_SERVICES)
+def test_kubernetes_asks_for_health_where_it_is_served_in_plain(service: str, environment: str) -> None:
+    objects = render(environment)
+    settings = parse(settings_class(service), environment_of(objects, service))
+    assert (settings.grpc_tls is not None) == (environment in ("staging", "production"))
+    plain = settings.grpc_health_address if settings.grpc_tls else settings.grpc_address
+    container = pod_of(named(objects, "Deployment", service))["spec"]["containers"][0]
+    assert {container[f"{probe}Probe"]["grpc"]["port"] for probe in ("startup", "liveness", "readiness")} == {int(plain.split(":")[1])}
+
+
+def test_certificates_of_ones_own_are_taken_from_secrets() -> None:
+    objects = render("production", json_change("global.grpcTls.issuer.name", ""))
+    assert not of_kind(objects, "Certificate")
+    for deployment in of_kind(objects, "Deployment"):
+        named_secrets = {each.get("secret", {}).get("secretName") for each in pod_of(deployment)["spec"]["volumes"]}
+        assert f"{deployment['metadata']['name']}-tls" in named_secrets
 
 
 @pytest.mark.parametrize("service", PYTHON_SERVICES)

@@ -14,6 +14,9 @@ Refuses in staging and production what is fit for a laptop only. Renders nothing
 {{- if and $common.kafka.enabled (ne $global.kafka.securityProtocol "SASL_SSL") -}}
 {{- fail (printf "global.kafka.securityProtocol must be SASL_SSL in %s." $global.environment) -}}
 {{- end -}}
+{{- if and (or (eq $common.port.name "grpc") $common.calls) (not $common.global.grpcTls.enabled) -}}
+{{- fail (printf "global.grpcTls.enabled must be true in %s: the services would call each other in the open, and take calls from anybody." $global.environment) -}}
+{{- end -}}
 {{- if not $common.readOnlyRootFilesystem -}}
 {{- fail (printf "%s: common.readOnlyRootFilesystem must be true in %s." .Chart.Name $global.environment) -}}
 {{- end -}}

@@ -57,7 +57,13 @@ spec:
       containers:
         - name: {{ .Chart.Name }}
           {{- include "common.container" . | nindent 10 }}
-      volumes: {{- include "common.volumes" . | nindent 8 }}
+      volumes:
+        {{- include "common.volumes" . | nindent 8 }}
+        {{- if include "common.hasGrpcTls" . }}
+        - name: grpc-tls
+          secret:
+            secretName: {{ include "common.grpcTlsSecret" . }}
+        {{- end }}
 {{- end -}}
 
 {{/*
@@ -97,6 +103,10 @@ env: {{- . | nindent 2 }}
 ports:
   - name: {{ $common.port.name }}
     containerPort: {{ $common.port.number }}
+  {{- if and (eq $common.port.name "grpc") $common.global.grpcTls.enabled }}
+  - name: health
+    containerPort: {{ include "common.plainHealthPort" . }}
+  {{- end }}
   {{- if $common.metricsPort }}
   - name: metrics
     containerPort: {{ $common.metricsPort }}
@@ -119,7 +129,13 @@ readinessProbe:
   failureThreshold: 2
 resources: {{- toYaml $common.resources | nindent 2 }}
 securityContext: {{- include "common.containerSecurityContext" $common.readOnlyRootFilesystem | nindent 2 }}
-volumeMounts: {{- include "common.volumeMounts" . | nindent 2 }}
+volumeMounts:
+  {{- include "common.volumeMounts" . | nindent 2 }}
+  {{- if include "common.hasGrpcTls" . }}
+  - name: grpc-tls
+    mountPath: /etc/heyday/tls/grpc
+    readOnly: true
+  {{- end }}
 {{- end -}}
 
 {{/*
@@ -128,7 +144,7 @@ Asks whether the process is live or ready: the services' gRPC health has a name 
 {{- define "common.probe" -}}
 {{- if eq .common.port.name "grpc" -}}
 grpc:
-  port: {{ .common.port.number }}
+  port: {{ ternary (include "common.plainHealthPort" .) .common.port.number .common.global.grpcTls.enabled }}
   service: {{ ternary "liveness" "readiness" (eq .purpose "live") }}
 {{- else -}}
 httpGet:

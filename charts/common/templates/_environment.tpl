@@ -17,6 +17,9 @@ KAFKA_SASL_USERNAME: {{ $common.kafka.username | default .Chart.Name }}
 KAFKA_CA_FILE: /etc/heyday/tls/kafka/ca.crt
 {{- end }}
 {{- end }}
+{{- if include "common.hasGrpcTls" . }}
+{{ include "common.grpcTlsSettings" . }}
+{{- end }}
 {{- if $common.provider.enabled }}
 PROVIDER_KIND: {{ $global.provider.kind }}
 {{- with $global.provider.onUnsure }}

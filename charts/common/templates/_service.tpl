@@ -20,7 +20,7 @@ spec:
     - name: {{ $common.port.name }}
       port: {{ $common.port.number }}
       targetPort: {{ $common.port.name }}
-      {{- if eq $common.port.name "grpc" }}
+      {{- if and (eq $common.port.name "grpc") (not $common.global.grpcTls.enabled) }}
       appProtocol: kubernetes.io/h2c
       {{- end }}
     {{- if $common.metricsPort }}
