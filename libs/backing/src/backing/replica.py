@@ -12,14 +12,16 @@ class Replica:
     def __init__(self, service: str, package: str, number: int, log_directory: Path) -> None:
         self.name = f"{service}-{number}"
         self.target = f"127.0.0.1:{free_port()}"
-        self.address = f"grpc://{self.target}"
+        # Of its own, as in a cluster: so it answers alike whether the calls of others take TLS or not.
+        self._health = f"127.0.0.1:{free_port()}"
+        self.address = f"grpc://{self._health}"
         self.metrics_address = f"127.0.0.1:{free_port()}"
         self.process = Process(self.name, [sys.executable, "-m", package], log_directory / f"{self.name}.log")
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Sets the environment of the next start."""
-        own = {"GRPC_ADDRESS": self.target, "METRICS_ADDRESS": self.metrics_address, "INSTANCE_NAME": self.name}
-        self.process.environment = {**own, **settings}
+        served = {"GRPC_ADDRESS": self.target, "GRPC_HEALTH_ADDRESS": self._health, "METRICS_ADDRESS": self.metrics_address}
+        self.process.environment = {**served, "INSTANCE_NAME": self.name, **settings}
 
     def prepare(self) -> None:
         """Nothing: a service finds its schema and topics made."""
