@@ -20,6 +20,7 @@ from charts.rendering import (
     read_yaml,
     render,
 )
+from servicekit.exposure import careless
 from servicekit.settings import PostgresSettings, ServiceSettings, parse
 from servicekit.topics import declared
 
@@ -43,6 +44,7 @@ def settings_class(service: str) -> type[ServiceSettings]:
 def test_a_service_starts_with_what_its_chart_sets(service: str, environment: str) -> None:
     settings = parse(settings_class(service), environment_of(render(environment), service))
     assert settings.environment == environment
+    assert not careless(settings)
     assert settings.shutdown_delay_seconds == 5
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NoReturn, TypeVar
 
 from servicekit import failpoint, telemetry
+from servicekit.exposure import careless
 from servicekit.runtime import Component, Readiness, run
 from servicekit.settings import ServiceSettings, load
 from servicekit.settings_table import settings_table
@@ -29,7 +30,7 @@ def run_command(
 
 
 def _serve(service: str, settings_type: type[S], build: Build[S]) -> int:
-    settings = load(settings_type)
+    settings = load(settings_type, careless)
     telemetry.configure(service, settings)
     failpoint.arm(settings.failpoints)
     readiness = Readiness()

@@ -7,7 +7,7 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -220,10 +220,16 @@ class BadSettings(Exception):
         super().__init__("\n".join(mistakes))
 
 
-def load(cls: type[S]) -> S:
-    """Read and check the settings of this process; on mistakes print all of them to stderr, one sentence each, and exit with 2."""
+def load(cls: type[S], refused: Callable[[S], list[str]] = lambda _: []) -> S:
+    """Read and check the settings of this process; on mistakes print all of them to stderr, one sentence each, and exit with 2.
+
+    `refused` finds further mistakes in settings that are well formed.
+    """
     try:
-        return parse(cls, os.environ)
+        settings = parse(cls, os.environ)
+        if mistakes := refused(settings):
+            raise BadSettings(mistakes)
+        return settings
     except BadSettings as error:
         print("The settings have mistakes:", *error.mistakes, sep="\n  ", file=sys.stderr)
         raise SystemExit(EXIT_CODE_OF_BAD_SETTINGS) from None

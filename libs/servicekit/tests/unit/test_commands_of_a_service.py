@@ -56,6 +56,14 @@ def test_without_an_argument_it_serves_by_the_environment_with_failpoints_armed(
     assert (built, armed) == (["Hello"], [{"seam": "raise"}])
 
 
+def test_it_does_not_serve_carelessly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    built: list[str] = []
+    assert run(built=built) == 2
+    assert "GRPC_TLS_CERTIFICATE_FILE" in capsys.readouterr().err
+    assert not built
+
+
 def test_settings_are_printed_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("settings") is None
     assert "| `GREETING` |" in capsys.readouterr().out
