@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,7 +108,9 @@ class JobRunner:
         try:
             counts = await self._work(job, tick)
         except BaseException as error:
-            await self._ticks.finish(job.id, tick, self._holder, {}, _told(error))
+            # Where it cannot be noted the lease runs out. What ended the run prevails: a cancel is not to become a failure to repeat.
+            with suppress(Unavailable):
+                await self._ticks.finish(job.id, tick, self._holder, {}, _told(error))
             raise
         await self._ticks.finish(job.id, tick, self._holder, counts)
         log.info("job.finished", job=job.id, tick=tick.isoformat(), **counts)

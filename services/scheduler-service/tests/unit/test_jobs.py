@@ -209,6 +209,19 @@ async def test_a_run_whose_lease_cannot_be_renewed_is_stopped_when_it_is_over() 
     assert "its lease could not be kept" in ticks.runs["plan", START].error
 
 
+async def test_a_run_that_is_cancelled_while_the_store_is_away_is_cancelled_all_the_same() -> None:
+    class Away(MemoryTicks):
+        async def finish(self, job: str, tick_at: datetime, holder: str, counts: Mapping[str, int], error: str = "") -> None:
+            raise Unavailable
+
+    ticks, job = Away(), lasting(30)
+    running = asyncio.create_task(runner(job, ticks).run_tick(job, START))
+    await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 async def test_a_run_that_its_caller_cancels_is_cancelled() -> None:
     ticks, job = MemoryTicks(), lasting(30)
     running = asyncio.create_task(runner(job, ticks).run_tick(job, START))
