@@ -1,8 +1,7 @@
 """The outboxes: servicekit's own relay, with its three statements over memory, and a server that ends transactions which idle."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -11,7 +10,7 @@ from servicekit.outbox import Outbox, Relay, _Row
 from servicekit.postgres import DatabaseUnavailable
 from simulation.broker import Broker
 from simulation.chance import Chance
-from simulation.processes import Pulse
+from simulation.processes import Pulse, until_set
 from simulation.virtual import VirtualClock
 
 IDLE_SECONDS = 20.0
@@ -84,8 +83,7 @@ class SimulatedRelay(Relay):
         news = self._table.news.next()
         while self._table.rows.any() and await self.relay_batch():
             pass
-        with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), POLL_SECONDS if self._table.rows.any() else None)
+        await until_set(news, POLL_SECONDS if self._table.rows.any() else None)
 
     async def _lock_shards(self, connection: AsyncConnection) -> list[int]:
         transaction = _transaction(connection)

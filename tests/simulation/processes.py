@@ -3,9 +3,11 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from servicekit.errors import Unavailable
+from servicekit.loops import Backoff
 from servicekit.runtime import Component
 from simulation.broker import Group, Member
 from simulation.chance import Chance, Died
@@ -38,7 +40,9 @@ class Process:
 
     def kill(self, down_for: float = 0.0) -> None:
         self._down_for = down_for
-        if self._running:
+        if self._running and not self._running.done():
+            if self._running.cancelling():
+                self.defects.append(f"{self.name} was to end before, and goes on")
             self._running.cancel()
 
     async def live(self) -> None:
@@ -83,13 +87,23 @@ class Pulse:
         self._event = asyncio.Event()
 
 
+async def until_set(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for it so long at most. Not by wait_for, which in 3.11 swallows the end of a process that comes with the event."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
 async def steadily(body: Callable[[], Awaitable[object]]) -> None:
     """Repeat a loop's round; after a store's failure, too, as servicekit's Loop does."""
+    failures = 0
     while True:
         try:
             await body()
+            failures = 0
         except Unavailable:
-            await asyncio.sleep(1.0)
+            failures += 1
+            await asyncio.sleep(Backoff().seconds(failures))
 
 
 def _leaves(error: BaseException | None) -> list[BaseException]:

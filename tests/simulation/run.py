@@ -13,6 +13,8 @@ from simulation.world import Setup, World, world_of
 CALM = timedelta(hours=60)
 #: After the calm; what is then still under way is lost.
 LONGEST_WAIT = timedelta(hours=2)
+#: Ends are at once, but for what somebody swallows.
+GRACE = timedelta(minutes=10)
 LOOK_EVERY = timedelta(hours=1)
 
 Progress = Callable[[World], None]
@@ -56,7 +58,9 @@ async def _until(world: World, at: datetime, progress: Progress) -> None:
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    _, pending = await asyncio.wait(tasks, timeout=GRACE.total_seconds())
+    if pending:
+        raise RuntimeError(f"Told to end, and goes on: {pending}")
     for task in tasks:
         if not task.cancelled():
             task.result()  # raises what nobody had foreseen

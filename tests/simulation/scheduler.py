@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,7 +27,7 @@ from servicekit.outbox import _Row
 from simulation.broker import Backlog, Broker, Member
 from simulation.chance import Chance, Faulty, faulty_unit
 from simulation.outbox import OutboxTable, SimulatedRelay
-from simulation.processes import Process, Pulse, steadily, until_dead, until_done
+from simulation.processes import Process, Pulse, steadily, until_dead, until_done, until_set
 from simulation.virtual import VirtualClock
 
 CHANGES_GROUP = "scheduler.user-changed"
@@ -160,8 +159,7 @@ async def _emit(plan: Plan, emitter: Emitter) -> None:
     )
     ahead = (due - now) / 1e6 + 0.001 if due is not None else None
     wait = min(LONGEST_WATCH.total_seconds(), ahead or 5.0) if held_up else ahead
-    with suppress(TimeoutError):
-        await asyncio.wait_for(news.wait(), wait)
+    await until_set(news, wait)
 
 
 async def _plan_daily(plan: Plan, runner: JobRunner, job: Job) -> None:

@@ -46,5 +46,5 @@ def test_a_plan_that_leaves_somebody_out_is_found_out(monkeypatch: pytest.Monkey
 
 
 def _violations() -> Collection[str]:
-    setup = Setup(7, datetime(2028, 2, 26, tzinfo=UTC), 8, 600, Rates(0.01, 0.05, 0.01))
+    setup = Setup(7, datetime(2028, 2, 26, tzinfo=UTC), 14, 600, Rates(0.01, 0.05, 0.01))
     return simulate(setup, lambda world: None)[1].violations
