@@ -8,17 +8,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from occasions.civil import CivilDate
 from occasions.identity import message_id
 from occasions.occasion import Occasion
 from scheduler_service.domain import Basis, KindRules, Message, PlanRules, Reason, Recipient, State
 from scheduler_service.testing import ADA, DAY, LONG_KNOWN, Desk, person, rules
+from servicekit.postgres import create_engine
+from servicekit.settings import PostgresSettings
 
 HOUR = timedelta(hours=1)
 FAR = DAY - timedelta(days=30)  # nothing of March is planned by a change yet
 EVE = DAY - 20 * HOUR
 DUE = DAY + 8 * HOUR
+PLANNERS = 50
 
 
 def people(count: int, **changes: Any) -> list[Recipient]:
@@ -229,15 +233,17 @@ class TestNewRules:
         assert (await desk.message()).asked_revision == 1
 
 
-async def test_many_planners_at_once_make_one_plan(engine: Any) -> None:
+async def test_fifty_planners_at_once_make_one_plan(url: str) -> None:
     from scheduler_service.testing import PostgresWorld
 
+    engine = create_engine(PostgresSettings(database_url=SecretStr(url), database_pool_size=PLANNERS), "test")
     desk = Desk(PostgresWorld(engine))
     users = people(40)
     await desk.take(FAR, *users)
-    counts = await asyncio.gather(*(desk.planner(EVE).plan() for _ in range(8)))
+    counts = await asyncio.gather(*(desk.planner(EVE).plan() for _ in range(PLANNERS)))
     assert sum(count["planned"] for count in counts) == 40
     assert len(await everybody(desk, users)) == 40
+    await engine.dispose()
 
 
 async def test_an_edit_beside_a_planner_leaves_one_plan(engine: Any) -> None:
