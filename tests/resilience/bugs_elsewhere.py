@@ -1,6 +1,5 @@
 """Wrong behaviours of the dispatcher and the calendar."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timezone, tzinfo
 from typing import Any, Final
 from uuid import uuid4
@@ -17,7 +16,7 @@ def _new_key() -> None:
     from dispatcher_service.courier import Courier
 
     async def renaming(original: Any, self: Any, letter: Any, *rest: Any) -> Any:
-        return await original(self, replace(letter, key=str(uuid4())), *rest)
+        return await original(self, letter._replace(key=str(uuid4())), *rest)
 
     around(Courier, "_send", renaming)
 
@@ -26,7 +25,7 @@ def _new_key() -> None:
 def _new_key_each_dispatch() -> None:
     from dispatcher_service.adapters.templates import TemplateComposer
 
-    around(TemplateComposer, "compose", lambda original, self, due: replace(original(self, due), key=str(uuid4())))
+    around(TemplateComposer, "compose", lambda original, *said, **named: original(*said, **named)._replace(key=str(uuid4())))
 
 
 @planted("the day chosen by UTC", _INSTANTS, "test_future_is_after_today_where_the_person_is")
