@@ -45,7 +45,8 @@ class Sieve(Generic[T]):
             try:
                 sifted.readable.append((received, self._parse(received.value)))
             except Unreadable as error:
-                _log.error("record.poison", group=self.group, position=str(received.partition), offset=received.offset, error=str(error))
+                # Without the text of the error: it may quote the record, which may name a person.
+                _log.error("record.poison", group=self.group, position=str(received.partition), offset=received.offset)
                 sifted.poison.append(received)
                 sifted.kept.append(dead_letter(received, error, self._topic))
         self._guard.saw(len(batch), len(sifted.poison))
