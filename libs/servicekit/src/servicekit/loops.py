@@ -4,18 +4,20 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Counter
 
 from servicekit.clock import monotonic, perf_counter, unix_seconds
-from servicekit.errors import reason_of
+from servicekit.errors import Unavailable, reason_of
 from servicekit.readiness import Look, Readiness
 
 FAILURES = Counter("background_loop_failures_total", "Times a background loop failed and was begun anew.", ["loop"])
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
 Body = Callable[[asyncio.Event], Awaitable[object]]
 
 
@@ -29,6 +31,20 @@ class Backoff:
     def seconds(self, failures: int) -> float:
         ceiling = min(self.longest, self.first * 2 ** min(failures - 1, 30))
         return random.uniform(ceiling / 2, ceiling)
+
+
+async def insist(
+    step: Callable[[], Awaitable[T]], *, backoff: Backoff = Backoff(), failed: Callable[[Unavailable, int], None] = lambda *_: None
+) -> T:
+    """Repeat `step` while it raises Unavailable, however long; return what it returns. `failed` is told of each failure and its number."""
+    failures = 0
+    while True:
+        try:
+            return await step()
+        except Unavailable as error:
+            failures += 1
+            failed(error, failures)
+            await asyncio.sleep(backoff.seconds(failures))
 
 
 class Loop:

@@ -9,6 +9,8 @@ import time
 import pytest
 from prometheus_client import REGISTRY
 
+from servicekit.errors import NotFound, Unavailable
+from servicekit.loops import insist
 from servicekit.runtime import Backoff, Closing, Component, Loop, Readiness, every, probe, supervise
 from servicekit.testing import wait_until
 
@@ -212,6 +214,22 @@ def test_backoff_doubles_up_to_its_longest_with_jitter() -> None:
         waits = [backoff.seconds(failures) for _ in range(50)]
         assert all(ceiling / 2 <= wait <= ceiling for wait in waits)
         assert len(set(waits)) > 1
+
+
+async def test_insisting_goes_on_until_the_other_side_takes_part_again() -> None:
+    failures = [NotFound(), Unavailable("still away"), Unavailable("away")]
+    told: list[tuple[str, int]] = []
+
+    async def step() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    insisting = insist(step, backoff=Backoff(first=0.001), failed=lambda error, number: told.append((error.message, number)))
+    with pytest.raises(NotFound):
+        await insisting
+    assert told == [("away", 1), ("still away", 2)]
+    assert await insist(step) == "done"
 
 
 SERVICE = """

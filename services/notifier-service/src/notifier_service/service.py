@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -30,7 +29,7 @@ from notifier_service.ports import Announcer, Claims, Desk, DispatchCut, Dispatc
 from servicekit import failpoint
 from servicekit.clock import Clock
 from servicekit.errors import Unavailable
-from servicekit.runtime import Backoff
+from servicekit.loops import Backoff, insist
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -208,11 +207,9 @@ class DeliveryService:
 
     async def _insist(self, step: Callable[[], Awaitable[T]]) -> T:
         """Repeat a step until the world takes part again. The offsets stand still meanwhile: nothing is lost if we are ended first."""
-        for failures in count(1):
-            try:
-                return await step()
-            except Unavailable as error:
-                _log.warning("step.unavailable", failures=failures, error=str(error))
-                metrics.STEPS_REPEATED.inc()
-                await asyncio.sleep(self._pace.backoff.seconds(failures))
-        raise AssertionError("counting never ends")
+        return await insist(step, backoff=self._pace.backoff, failed=_repeats)
+
+
+def _repeats(error: Unavailable, failures: int) -> None:
+    _log.warning("step.unavailable", failures=failures, error=str(error))
+    metrics.STEPS_REPEATED.inc()

@@ -13,7 +13,7 @@ from servicekit.kafka.ports import Consumer
 from servicekit.kafka.records import Received
 from servicekit.kafka.sieve import Sieve, Sifted
 from servicekit.kafka.tracing import consumer_span
-from servicekit.loops import Backoff
+from servicekit.loops import insist
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -80,12 +80,7 @@ class BatchConsumer(Generic[T]):
 
     async def _until_taken(self, batch: Sequence[Received], values: Sequence[T]) -> None:
         offsets = {(received.partition.topic, received.partition.number): received.offset + 1 for received in batch}
-        failures = 0
-        while True:
-            try:
-                await self._take(values, offsets)
-                return
-            except Unavailable as error:
-                failures += 1
-                _log.warning("consumer.waits", consumer=self.name, reason=error.reason, failures=failures)
-                await asyncio.sleep(Backoff().seconds(failures))
+        await insist(lambda: self._take(values, offsets), failed=self._waits)
+
+    def _waits(self, error: Unavailable, failures: int) -> None:
+        _log.warning("consumer.waits", consumer=self.name, reason=error.reason, failures=failures)

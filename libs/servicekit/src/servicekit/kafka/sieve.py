@@ -1,16 +1,14 @@
 """Records that can be read, and those that are kept aside."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from servicekit.errors import Unavailable
 from servicekit.kafka.poison import PoisonGuard, dead_letter
 from servicekit.kafka.ports import Producer
 from servicekit.kafka.records import Received, Record
-from servicekit.loops import Backoff
+from servicekit.loops import insist
 
 _log = structlog.get_logger()
 T = TypeVar("T")
@@ -54,11 +52,5 @@ class Sieve(Generic[T]):
 
     async def store(self, kept: Sequence[Record]) -> None:
         """Return when these are stored, however long Kafka takes."""
-        failures = 0
-        while kept:
-            try:
-                await self._producer.produce(kept)
-                kept = ()
-            except Unavailable:
-                failures += 1
-                await asyncio.sleep(Backoff().seconds(failures))
+        if kept:
+            await insist(lambda: self._producer.produce(kept))
