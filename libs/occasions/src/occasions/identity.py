@@ -17,9 +17,14 @@ def message_id(user_id: UUID, kind: str, local_date: date) -> UUID:
     A UUIDv8: its first eight digits read as the local date (yyyymmdd), the rest is SHA-256 over the user id's 16 bytes, the kind and
     those eight digits; so SQL can compute it from built-in functions, and can order and prune by it.
     """
-    day = local_date.isoformat().replace("-", "")
+    day = digits_of(local_date)
     digest = sha256(user_id.bytes + f"{kind}{day}".encode()).hexdigest()
     return UUID(f"{day}{digest[:4]}8{digest[4:7]}8{digest[7:22]}")
+
+
+def digits_of(local_date: date) -> str:
+    """Return the yyyymmdd that the id of every message of this local date begins with."""
+    return local_date.isoformat().replace("-", "")  # strftime does not pad years
 
 
 def local_date_of(message: UUID) -> date:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from occasions.identity import digits_of
 from scheduler_service.domain import GREETED_DAYS, DayInstant, KindRules, Shift, Slice
 
 #: Below every user's id.
@@ -122,7 +123,7 @@ async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequen
         "above": [piece.above for piece in batch],
         "upto": [piece.upto for piece in batch],
         "year": [day.year for day in dates],
-        "digits": [day.isoformat().replace("-", "") for day in dates],
+        "digits": [digits_of(day) for day in dates],
         "first": min(dates),
         "last": max(dates),
         "tzdata_version": batch[0].instant.moments.tzdata_version,

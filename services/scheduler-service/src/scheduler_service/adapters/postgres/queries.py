@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from occasions.identity import local_date_of
+from occasions.identity import digits_of, local_date_of
 from scheduler_service.adapters.postgres import messages
 from scheduler_service.adapters.postgres.ways import IN_ORDER
 from scheduler_service.domain import OPEN, Action, Message, MessageFilter, Replan, ReplanAction, State
@@ -119,15 +119,11 @@ def list_statement(wanted: MessageFilter, after: tuple[date, UUID] | None, open_
 
 
 def _first_id(day: date) -> UUID:
-    return UUID(_digits(day) + "0" * 24)
+    return UUID(digits_of(day) + "0" * 24)
 
 
 def _last_id(day: date) -> UUID:
-    return UUID(_digits(day) + "f" * 24)
-
-
-def _digits(day: date) -> str:
-    return day.isoformat().replace("-", "")  # strftime does not pad years
+    return UUID(digits_of(day) + "f" * 24)
 
 
 def _replan(row: Sequence[Any]) -> Replan:
