@@ -31,12 +31,11 @@ func NewRate(perMinute map[string]int, now func() time.Time) *Rate {
 
 // Take uses up one request. If there is none left, it returns false and how long to wait for the next.
 func (r *Rate) Take(client, class string) (wait time.Duration, ok bool) {
-	perMinute := r.perMinute[class]
-	if perMinute == 0 {
+	bucket, now := r.bucket(client, class)
+	if bucket == nil {
 		return 0, true
 	}
-	now := r.now()
-	reservation := r.bucket(bucketKey{client, class}, perMinute, now).ReserveN(now, 1)
+	reservation := bucket.ReserveN(now, 1)
 	if wait = reservation.DelayFrom(now); wait > 0 {
 		reservation.CancelAt(now)
 		return wait, false
@@ -46,37 +45,41 @@ func (r *Rate) Take(client, class string) (wait time.Duration, ok bool) {
 
 // Peek returns what Take would, and uses nothing up.
 func (r *Rate) Peek(client, class string) (wait time.Duration, ok bool) {
-	perMinute := r.perMinute[class]
-	if perMinute == 0 {
+	bucket, now := r.bucket(client, class)
+	if bucket == nil {
 		return 0, true
 	}
-	now := r.now()
-	tokens := r.bucket(bucketKey{client, class}, perMinute, now).TokensAt(now)
+	tokens := bucket.TokensAt(now)
 	if tokens >= 1 {
 		return 0, true
 	}
-	return time.Duration((1 - tokens) / float64(perMinute) * float64(time.Minute)), false
+	return time.Duration((1 - tokens) / float64(bucket.Limit()) * float64(time.Second)), false
 }
 
 // Charge uses up one request even if there is none left: then the next ones wait the longer.
 func (r *Rate) Charge(client, class string) {
-	if perMinute := r.perMinute[class]; perMinute > 0 {
-		now := r.now()
-		r.bucket(bucketKey{client, class}, perMinute, now).ReserveN(now, 1)
+	if bucket, now := r.bucket(client, class); bucket != nil {
+		bucket.ReserveN(now, 1)
 	}
 }
 
-func (r *Rate) bucket(key bucketKey, perMinute int, now time.Time) *bucket {
+// bucket returns a client's bucket, and the time at which it was looked for; nil where the class has no limit.
+func (r *Rate) bucket(client, class string) (*bucket, time.Time) {
+	perMinute, now := r.perMinute[class], r.now()
+	if perMinute == 0 {
+		return nil, now
+	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.sweep(now)
+	key := bucketKey{client, class}
 	found := r.buckets[key]
 	if found == nil {
 		found = &bucket{Limiter: rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)}
 		r.buckets[key] = found
 	}
 	found.used = now
-	return found
+	return found, now
 }
 
 // sweep forgets the buckets that have been left alone for a minute: they are full again, as a new one is.
