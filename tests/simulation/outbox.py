@@ -99,11 +99,10 @@ class SimulatedRelay(Relay):
         return rows[: self._batch]
 
     async def _delete(self, connection: AsyncConnection, rows: Sequence[_Row]) -> None:
-        if rows:
-            await self._chance.before(f"{self._table.name}.delete")
-            _transaction(connection)
-            await self._table.rows.delete({row.id for row in rows})
-            await self._chance.after(f"{self._table.name}.delete")
+        await self._chance.before(f"{self._table.name}.delete")
+        _transaction(connection)
+        await self._table.rows.delete({row.id for row in rows})
+        await self._chance.after(f"{self._table.name}.delete")
 
 
 def _transaction(connection: AsyncConnection) -> Transaction:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 class Held(RuntimeError):
@@ -16,10 +17,8 @@ def holding(path: Path) -> Iterator[None]:
     """Holds the lock; raises Held at once if another process does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Held(f"Another process holds {path}.") from None
+        if not _taken(file):
+            raise Held(f"Another process holds {path}.")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -35,8 +34,13 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not _taken(file)
+
+
+def _taken(file: IO[str]) -> bool:
+    """Whether the lock is ours now, until the file is closed."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

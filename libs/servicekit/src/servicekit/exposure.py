@@ -19,15 +19,15 @@ def _mistakes(settings: ServiceSettings) -> Iterator[str]:
     if settings.grpc_tls is None:
         yield "GRPC_TLS_CERTIFICATE_FILE, GRPC_TLS_KEY_FILE and GRPC_TLS_CA_FILE are needed"
     if isinstance(settings, PostgresSettings):
-        url = settings.database_url.get_secret_value()
-        if parse_qs(urlsplit(url).query).get("sslmode") != ["verify-full"]:
+        url = urlsplit(settings.database_url.get_secret_value())
+        if parse_qs(url.query).get("sslmode") != ["verify-full"]:
             yield "DATABASE_URL needs sslmode=verify-full"
-        yield from _password("DATABASE_URL", urlsplit(url).password)
+        yield from _password("DATABASE_URL", url.password)
     if isinstance(settings, RedisSettings):
-        url = settings.redis_url.get_secret_value()
-        if urlsplit(url).scheme != "rediss":
+        url = urlsplit(settings.redis_url.get_secret_value())
+        if url.scheme != "rediss":
             yield "REDIS_URL needs rediss://"
-        yield from _password("REDIS_URL", urlsplit(url).password)
+        yield from _password("REDIS_URL", url.password)
     if isinstance(settings, KafkaSettings):
         if settings.kafka_security_protocol != "SASL_SSL":
             yield "KAFKA_SECURITY_PROTOCOL must be SASL_SSL"
