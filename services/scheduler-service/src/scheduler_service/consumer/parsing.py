@@ -17,7 +17,7 @@ from servicekit.kafka import Unreadable
 _DEFAULT_LOCALE = "en"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESULTS = {MessageOutcome.Result.Value(result.value): result for result in Result}
-# A date whose snapshot does not say since when it is known: nothing past is planned for it.
+# A date whose snapshot does not say since when it is known: it is always known too late, and nothing is sent for it.
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
