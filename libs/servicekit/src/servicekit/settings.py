@@ -61,7 +61,7 @@ class ServiceSettings(_Settings):
     )
     version: str = Field(default="development", description="Version of the code, as it is shown; the image sets it.")
     grpc_address: str = Field(default="0.0.0.0:50051", description="Where gRPC is served, as HOST:PORT.")
-    metrics_address: str = Field(default="0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT. Empty: nowhere.")
+    metrics_address: str = Field(default="0.0.0.0:9090", description="Where Prometheus metrics are served, as HOST:PORT.")
     grpc_reflection: bool | None = Field(default=None, description="Serve gRPC reflection. Unset: only in development and test.")
     grpc_tls_certificate_file: Path | None = Field(
         default=None, description="Certificate of this process, shown to whoever it calls and is called by. Unset: gRPC without TLS."

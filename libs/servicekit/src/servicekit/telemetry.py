@@ -48,13 +48,12 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """The port that is served, once started; 0: none."""
+        """The port that is served; 0: not started, or stopped."""
         return 0 if self._server is None else self._server.server_port
 
     async def start(self) -> None:
-        if self._address:
-            host, _, port = self._address.rpartition(":")
-            self._server, _ = start_http_server(int(port), host)
+        host, _, port = self._address.rpartition(":")
+        self._server, _ = start_http_server(int(port), host)
         self._measuring = asyncio.create_task(_measure_lag())
 
     async def wait(self) -> None:
@@ -73,7 +72,7 @@ class MetricsServer:
 
 
 def metrics_server(settings: ServiceSettings) -> MetricsServer:
-    """Serves metrics on METRICS_ADDRESS, if there is one."""
+    """Serves metrics on METRICS_ADDRESS."""
     return MetricsServer(settings.metrics_address)
 
 

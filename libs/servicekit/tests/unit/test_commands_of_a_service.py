@@ -48,7 +48,7 @@ def test_without_an_argument_it_serves_by_the_environment_with_failpoints_armed(
     monkeypatch.setattr(failpoint, "arm", armed.append)
     monkeypatch.setattr(telemetry, "configure", lambda *_: None)
     monkeypatch.setenv("ENVIRONMENT", "test")
-    monkeypatch.setenv("METRICS_ADDRESS", "")
+    monkeypatch.setenv("METRICS_ADDRESS", "127.0.0.1:0")
     monkeypatch.setenv("GREETING", "Hello")
     monkeypatch.setenv("FAILPOINTS", '{"seam": "raise"}')
     built: list[str] = []

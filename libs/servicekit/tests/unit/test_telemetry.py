@@ -23,18 +23,11 @@ async def test_metrics_are_served_while_the_part_lives() -> None:
     assert server.port == 0
 
 
-async def test_without_an_address_nothing_is_served() -> None:
-    server = MetricsServer("")
-    await server.start()
-    assert server.port == 0
-    await server.stop()
-
-
 async def test_a_blocked_event_loop_shows() -> None:
     def lag() -> float:
         return REGISTRY.get_sample_value("event_loop_lag_seconds_sum") or 0
 
-    server = MetricsServer("")
+    server = MetricsServer("127.0.0.1:0")
     await server.start()
     before = lag()
     await asyncio.sleep(0)

@@ -64,7 +64,7 @@ async def run(simulator: Any) -> AsyncIterator[Callable[..., Any]]:
 
     async def start(**environ: str) -> Process:
         address = free_address()
-        usual = {"ENVIRONMENT": "test", "PROVIDER_URL": simulator.url, "GRPC_ADDRESS": address, "METRICS_ADDRESS": ""}
+        usual = {"ENVIRONMENT": "test", "PROVIDER_URL": simulator.url, "GRPC_ADDRESS": address, "METRICS_ADDRESS": "127.0.0.1:0"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

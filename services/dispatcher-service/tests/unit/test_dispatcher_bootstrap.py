@@ -22,7 +22,7 @@ CLOCK = SystemClock()
 
 
 def settings(**environ: str) -> DispatcherSettings:
-    return parse(DispatcherSettings, {"ENVIRONMENT": "test", "PROVIDER_URL": "http://127.0.0.1:9", "METRICS_ADDRESS": "", **environ})
+    return parse(DispatcherSettings, {"ENVIRONMENT": "test", "PROVIDER_URL": "http://127.0.0.1:9", **environ})
 
 
 @pytest.mark.parametrize(

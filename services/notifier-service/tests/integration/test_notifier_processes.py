@@ -29,11 +29,13 @@ QUICK = {
 
 @asynccontextmanager
 async def ended(process: "subprocess.Popen[bytes]") -> AsyncIterator["subprocess.Popen[bytes]"]:
+    """A replica for the block. It lives as long and ends cleanly, or was still starting."""
     try:
         yield process
     finally:
         process.terminate()
-        await asyncio.to_thread(process.wait)
+        ended_with = await asyncio.to_thread(process.wait)
+    assert ended_with in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ async def test_replicas_share_and_hand_over_without_a_repeat(mesh: Any, dispatch
     async with ended(mesh.process()):
         await mesh.emit(dues[:200])
         async with ended(mesh.process()):
+            await wait_until(lambda: mesh.replicas() == 2, timeout_seconds=60, interval_seconds=0.1, what="the second replica")
             for start in range(200, 500, 50):
                 await mesh.emit(dues[start : start + 50])
                 await asyncio.sleep(1)

@@ -36,7 +36,7 @@ class Service:
 
     def __init__(self, environment: dict[str, str], servers: str) -> None:
         self.port = free_port()
-        self._environment = environment | {"GRPC_ADDRESS": f"127.0.0.1:{self.port}", "METRICS_ADDRESS": ""}
+        self._environment = environment | {"GRPC_ADDRESS": f"127.0.0.1:{self.port}", "METRICS_ADDRESS": "127.0.0.1:0"}
         self.producer = Producer({"bootstrap.servers": servers})
         self._due = Consumer({"bootstrap.servers": servers, "group.id": str(uuid4()), "auto.offset.reset": "earliest"})
         self._due.subscribe(["heyday.scheduler.v1.message-due"])
