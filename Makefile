@@ -50,7 +50,7 @@ test: ready ## All tests, on Postgres, Redis and Kafka of their own (TESTS=servi
 	@$(BIN)/pytest -q $(TESTS)
 else
 test: ready
-	@echo "Running the tests of the parts and those of the whole side by side; each prints when it is done, after some ten minutes."
+	@echo "Running the tests of the parts and those of the whole side by side; each prints when it is done, after some six minutes."
 	@$(MAKE) -j2 --keep-going --output-sync=target test-parts test-whole test-gateway
 endif
 

@@ -29,7 +29,7 @@ def guarded(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Clu
     authority = Authority(tmp_path_factory.mktemp("authority"))
     for chart in DEPLOYMENTS:
         name = f"{RELEASE}-{chart}"
-        made = authority.issue(chart, hosts=f"DNS:{name},DNS:{name}.{NAMESPACE}.svc")
+        made = authority.issue(chart, hosts=(name, f"{name}.{NAMESPACE}.svc"))
         make_secret(installed, f"{name}-tls", {"tls.crt": made.certificate, "tls.key": made.key, "ca.crt": made.authority})
     keys = f"tests {hashlib.sha256(KEY.encode()).hexdigest()} read,write"
     make_secret(installed, "heyday-api-keys", {"api-keys": keys})

@@ -1,10 +1,11 @@
-"""Throw-away certificates, made by the openssl command (3.0 or newer)."""
+"""Throw-away certificates, each good for a day."""
 
-import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,25 @@ class Certificate:
 
 
 class Authority:
-    """Vouches for what is on this machine, for a day."""
+    """Vouches for what is on this machine."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
+        self._ca = trustme.CA(organization_name="Heyday for tests")
         self.certificate = directory / "ca.crt"
-        self._key = directory / "ca.key"
-        _openssl([*_KEY, "-subj", "/CN=Heyday for tests", "-keyout", str(self._key), "-out", str(self.certificate)])
+        self._ca.cert_pem.write_to_path(self.certificate)
 
-    def issue(self, name: str, *, hosts: str = "DNS:localhost,IP:127.0.0.1") -> Certificate:
+    def issue(self, name: str, *, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Certificate:
         """A certificate for both ends of a connection; one of the same name is replaced, the key first."""
         made = Certificate(self._directory / f"{name}.crt", self._directory / f"{name}.key", self.certificate)
-        signed = ["-CA", str(self.certificate), "-CAkey", str(self._key)]
-        extensions = ["-addext", f"subjectAltName={hosts}", "-addext", "basicConstraints=critical,CA:FALSE"]
-        _openssl([*_KEY, *signed, *extensions, "-subj", f"/CN={name}", "-keyout", str(made.key), "-out", str(made.certificate)])
+        issued = self._ca.issue_cert(*hosts, common_name=name, not_after=datetime.now(UTC) + timedelta(days=1))
+        made.key.write_bytes(_as_pkcs8(issued.private_key_pem))
+        (certificate,) = issued.cert_chain_pems
+        certificate.write_to_path(made.certificate)
         return made
 
 
-def _openssl(arguments: list[str]) -> None:
-    subprocess.run(["openssl", "req", "-x509", "-days", "1", *arguments], check=True, capture_output=True)
+def _as_pkcs8(key: trustme.Blob) -> bytes:
+    """The only form that Kafka reads."""
+    return load_pem_private_key(key.bytes(), password=None).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

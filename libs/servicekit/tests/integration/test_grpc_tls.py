@@ -79,7 +79,7 @@ async def test_clients_without_a_certificate_of_the_authority_are_kept_out(autho
 
 async def test_servers_of_another_authority_or_name_are_not_believed(authority: Authority, impostor: Authority) -> None:
     client = files(authority.issue("notifier"), authority)
-    for issued in (impostor.issue("dispatcher"), authority.issue("dispatcher", hosts="DNS:dispatcher.example.org")):
+    for issued in (impostor.issue("dispatcher"), authority.issue("dispatcher", hosts=("dispatcher.example.org",))):
         async with serving(files(issued, authority)) as server:
             assert not await let_in(server, client)
 

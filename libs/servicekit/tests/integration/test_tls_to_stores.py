@@ -22,7 +22,7 @@ from servicekit.kafka.config import client_config
 from servicekit.settings import KafkaSettings, PostgresSettings, RedisSettings
 from servicekit.testing import wait_until
 
-ELSEWHERE = "DNS:elsewhere.example.org"
+ELSEWHERE = "elsewhere.example.org"
 PASSWORD = "sixteen-letters!"
 
 
@@ -43,7 +43,7 @@ def genuine(authority: Authority) -> Certificate:
 
 @pytest.fixture(params=["of another authority", "of another name"])
 def wrong(request: pytest.FixtureRequest, authority: Authority, impostor: Authority) -> Certificate:
-    return impostor.issue("wrong") if request.param == "of another authority" else authority.issue("wrong", hosts=ELSEWHERE)
+    return impostor.issue("wrong") if request.param == "of another authority" else authority.issue("wrong", hosts=(ELSEWHERE,))
 
 
 async def ask_postgres(port: int, ca: Path) -> None:
@@ -90,7 +90,7 @@ async def test_a_wrong_redis_is_not_believed(redis_server: Redis, authority: Aut
 
 @pytest.fixture(scope="module")
 def secure_kafka(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Kafka]:
-    kafka = Kafka(tmp_path_factory.mktemp("kafka"), shown=authority.issue("kafka", hosts="DNS:localhost"))
+    kafka = Kafka(tmp_path_factory.mktemp("kafka"), shown=authority.issue("kafka", hosts=("localhost",)))
     server.start(kafka)
     kafka.add_user("notifier-service", PASSWORD)
     yield kafka
