@@ -24,7 +24,7 @@ from scheduler_service.consumer import Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
 from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules
 from scheduler_service.emission import Emitter
-from scheduler_service.jobs import DueWatch, Job, JobRunner, follow_schedule
+from scheduler_service.jobs import DueWatch, Job, JobRunner, follow_schedule, forgetful
 from scheduler_service.planning import Planner
 from scheduler_service.recovery import Patience, Recoverer
 from scheduler_service.service import Plan, UserChanges
@@ -71,7 +71,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
     planner = _planner(settings, PostgresPlanStore(engine, outbox, offset), watch.wake)
     recoverer = _recoverer(settings, engine, outbox, emitter, planner)
     runner = JobRunner(
-        _jobs(settings, planner, emitter, recoverer),
+        _jobs(settings, ticks, planner, emitter, recoverer),
         ticks,
         settings.instance_name,
         timedelta(seconds=settings.job_lease_seconds),
@@ -141,14 +141,14 @@ def _recoverer(settings: Settings, engine: AsyncEngine, outbox: Outbox, emitter:
     return Recoverer(unit, emitter, backlog, planner.plan_missed, patience, settings.emit_batch_messages)
 
 
-def _jobs(settings: Settings, planner: Planner, emitter: Emitter, recoverer: Recoverer) -> list[Job]:
+def _jobs(settings: Settings, ticks: PostgresTicks, planner: Planner, emitter: Emitter, recoverer: Recoverer) -> list[Job]:
     async def emit() -> dict[str, int]:
         emitted = await emitter.emit()
         metrics.EMITTED.inc(emitted)
         return {"emitted": emitted}
 
     return [
-        Job(JobName.PLAN, settings.cron_daily_schedule, planner.plan),
+        Job(JobName.PLAN, settings.cron_daily_schedule, forgetful(planner.plan, ticks)),
         Job(JobName.EMIT, settings.cron_minute_schedule, emit),
         Job(JobName.RECOVER, settings.cron_recovery_schedule, recoverer.recover),
     ]

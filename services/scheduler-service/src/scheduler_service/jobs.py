@@ -26,6 +26,8 @@ LONGEST_SLEEP = timedelta(seconds=60)
 LONGEST_WATCH = timedelta(seconds=5)
 #: After this the loop looks whether a run that was alive elsewhere has ended well.
 LOOK_AGAIN = timedelta(seconds=5)
+#: Longer than this no run is remembered, the last of each job apart.
+RUNS_KEPT = timedelta(days=30)
 #: Of a text that a caller wrote, or that is kept of an error: no more than this is repeated.
 LONGEST_ECHO = 100
 LONGEST_ERROR = 500
@@ -164,6 +166,17 @@ def _told(error: BaseException) -> str:
         return "The run was cancelled before its end."
     text = error.message if isinstance(error, DomainError) else f"{type(error).__name__}: see the logs"
     return text[:LONGEST_ERROR]
+
+
+def forgetful(run: Callable[[], Awaitable[Mapping[str, int]]], ticks: Ticks) -> Callable[[], Awaitable[Mapping[str, int]]]:
+    """`run`, and then old runs of all jobs are forgotten: *emit* alone leaves half a million a year."""
+
+    async def run_and_forget() -> Mapping[str, int]:
+        counts = await run()
+        await ticks.forget(RUNS_KEPT)
+        return counts
+
+    return run_and_forget
 
 
 async def follow_schedule(job: Job, runner: JobRunner, ticks: Ticks, stop: asyncio.Event) -> None:

@@ -1,61 +1,29 @@
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from scheduler_service.adapters.memory.ticks import MemoryTicks
 from scheduler_service.domain import JobRun, RunResult
-from scheduler_service.jobs import Job, JobAlreadyRunning, JobRunner, LeaseLost, UnknownJob, follow_schedule
+from scheduler_service.jobs import RUNS_KEPT, Job, JobAlreadyRunning, JobRunner, LeaseLost, UnknownJob, follow_schedule, forgetful
 from servicekit.errors import Unavailable
 
 START = datetime(2026, 3, 14, 9, 0, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 
 
-class MemoryTicks:
-    """Runs in a dictionary; the contract suite of the Postgres adapter covers it too."""
+class Ticks(MemoryTicks):
+    """At a time of their own."""
 
-    def __init__(self, now: datetime = START) -> None:
-        self.at = now
-        self.runs: dict[tuple[str, datetime], JobRun] = {}
-        self.holders: dict[tuple[str, datetime], tuple[str, datetime]] = {}
+    def __init__(self) -> None:
+        self.at = START
+        super().__init__(lambda: self.at)
 
-    async def now(self) -> datetime:
-        return self.at
-
-    async def acquire(self, job: str, tick_at: datetime, holder: str, lease: timedelta, *, manual: bool = False) -> bool:
-        run = self.runs.get((job, tick_at))
-        if any(name == job and self._alive(name, tick) for name, tick in self.runs) or (run and run.result is RunResult.SUCCEEDED):
-            return False
-        self.runs[job, tick_at] = JobRun(tick_at, self.at, None, RunResult.RUNNING, {}, "", manual)
-        self.holders[job, tick_at] = holder, self.at + lease
-        return True
-
-    async def renew(self, job: str, tick_at: datetime, holder: str, lease: timedelta) -> bool:
-        mine = self.holders[job, tick_at][0] == holder
-        if mine:
-            self.holders[job, tick_at] = holder, self.at + lease
-        return mine
-
-    async def finish(self, job: str, tick_at: datetime, holder: str, counts: Mapping[str, int], error: str = "") -> None:
-        if self.holders[job, tick_at][0] == holder:
-            run = self.runs[job, tick_at]
-            result = RunResult.FAILED if error else RunResult.SUCCEEDED
-            self.runs[job, tick_at] = JobRun(tick_at, run.started_at, self.at, result, counts, error, run.manual)
-
-    async def last_tick(self, job: str) -> datetime | None:
-        done = [t for (name, t), run in self.runs.items() if name == job and (run.result is RunResult.SUCCEEDED or self._alive(name, t))]
-        return max(done, default=None)
-
-    async def last_runs(self, jobs: Collection[str]) -> dict[str, JobRun]:
-        return {name: run for (name, _), run in sorted(self.runs.items(), key=lambda item: item[1].started_at) if name in jobs}
-
-    async def forget(self, older_than: timedelta) -> int:
-        return 0
-
-    def _alive(self, job: str, tick_at: datetime) -> bool:
-        return self.runs[job, tick_at].result is RunResult.RUNNING and self.holders[job, tick_at][1] > self.at
+    @property
+    def runs(self) -> dict[tuple[str, datetime], JobRun]:
+        return {(tick.job, tick.run.tick_at): tick.run for tick in self.tables.ticks.values()}
 
 
 def counting(schedule: str = "* * * * *", fails: int = 0) -> tuple[Job, list[int]]:
@@ -70,13 +38,13 @@ def counting(schedule: str = "* * * * *", fails: int = 0) -> tuple[Job, list[int
     return Job("plan", schedule, run), calls
 
 
-def runner(job: Job, ticks: MemoryTicks, holder: str = "a", enabled: frozenset[str] = frozenset({"plan"})) -> JobRunner:
+def runner(job: Job, ticks: Ticks, holder: str = "a", enabled: frozenset[str] = frozenset({"plan"})) -> JobRunner:
     return JobRunner([job], ticks, holder, LEASE, enabled)
 
 
 async def test_the_latest_tick_is_run_once_by_any_number_of_replicas() -> None:
     job, calls = counting()
-    ticks = MemoryTicks()
+    ticks = Ticks()
     await asyncio.gather(*(runner(job, ticks, str(n)).run_due(job, START) for n in range(8)))
     assert len(calls) == 1
     assert list(ticks.runs) == [("plan", datetime(2026, 3, 14, 9, 0, tzinfo=UTC))]
@@ -84,7 +52,7 @@ async def test_the_latest_tick_is_run_once_by_any_number_of_replicas() -> None:
 
 async def test_ticks_missed_while_down_are_made_up_by_one_run() -> None:
     job, calls = counting("0 0 * * *")
-    ticks = MemoryTicks()
+    ticks = Ticks()
     await runner(job, ticks).run_due(job, START - timedelta(days=5))
     await runner(job, ticks).run_due(job, START)
     await runner(job, ticks).run_due(job, START)
@@ -94,7 +62,7 @@ async def test_ticks_missed_while_down_are_made_up_by_one_run() -> None:
 
 async def test_a_failed_tick_is_noted_and_run_again() -> None:
     job, calls = counting(fails=1)
-    ticks = MemoryTicks()
+    ticks = Ticks()
     with pytest.raises(RuntimeError, match="away"):
         await runner(job, ticks).run_due(job, START)
     [failed] = ticks.runs.values()
@@ -105,7 +73,7 @@ async def test_a_failed_tick_is_noted_and_run_again() -> None:
 
 async def test_a_run_whose_holder_died_is_taken_over_when_its_lease_is_over() -> None:
     job, calls = counting()
-    ticks = MemoryTicks()
+    ticks = Ticks()
     await ticks.acquire("plan", job.tick_before(START), "dead", LEASE)
     assert await runner(job, ticks).run_due(job, START)  # alive elsewhere: nothing to do
     assert calls == []
@@ -116,7 +84,7 @@ async def test_a_run_whose_holder_died_is_taken_over_when_its_lease_is_over() ->
 
 async def test_by_hand_a_job_runs_also_when_it_is_switched_off() -> None:
     job, _ = counting()
-    ticks = MemoryTicks()
+    ticks = Ticks()
     status = await runner(job, ticks, enabled=frozenset()).run("plan")
     assert status.last_run is not None
     assert (status.last_run.counts, status.last_run.manual, status.enabled, status.next_run_at) == ({"planned": 7}, True, False, None)
@@ -124,7 +92,7 @@ async def test_by_hand_a_job_runs_also_when_it_is_switched_off() -> None:
 
 async def test_by_hand_beside_a_live_run_is_refused() -> None:
     job, _ = counting()
-    ticks = MemoryTicks()
+    ticks = Ticks()
     await ticks.acquire("plan", START, "other", LEASE)
     with pytest.raises(JobAlreadyRunning, match="running just now"):
         await runner(job, ticks).run("plan")
@@ -133,19 +101,19 @@ async def test_by_hand_beside_a_live_run_is_refused() -> None:
 async def test_an_unknown_job_is_told_the_known_ones() -> None:
     job, _ = counting()
     with pytest.raises(UnknownJob, match='no job "plam"; the jobs are plan'):
-        await runner(job, MemoryTicks()).run("plam")
+        await runner(job, Ticks()).run("plam")
 
 
 async def test_of_an_overlong_id_only_the_beginning_is_repeated() -> None:
     job, _ = counting()
     with pytest.raises(UnknownJob) as refused:
-        await runner(job, MemoryTicks()).run("x" * 5000)
+        await runner(job, Ticks()).run("x" * 5000)
     assert f'"{"x" * 100}"' in str(refused.value)
 
 
 async def test_the_status_tells_the_next_run() -> None:
     job, _ = counting("*/10 * * * *")
-    status = await runner(job, MemoryTicks()).get("plan")
+    status = await runner(job, Ticks()).get("plan")
     assert status.next_run_at == datetime(2026, 3, 14, 9, 10, tzinfo=UTC)
     assert status.last_run is None
 
@@ -159,15 +127,16 @@ async def test_a_run_that_loses_its_lease_is_stopped() -> None:
         return {}
 
     job = Job("plan", "* * * * *", run)
-    ticks = MemoryTicks()
+    ticks = Ticks()
     doomed = asyncio.create_task(JobRunner([job], ticks, "a", timedelta(seconds=0.03), frozenset()).run_tick(job, START))
     await started.wait()
-    ticks.holders["plan", START] = "b", START + LEASE
+    ticks.at += timedelta(seconds=1)
+    assert await ticks.acquire("plan", START, "b", LEASE)
     with pytest.raises(LeaseLost):
         await asyncio.wait_for(doomed, 5)
 
 
-class UnsteadyTicks(MemoryTicks):
+class UnsteadyTicks(Ticks):
     """Answers the first renewals, or all, with an error."""
 
     def __init__(self, failures: float) -> None:
@@ -210,7 +179,7 @@ async def test_a_run_whose_lease_cannot_be_renewed_is_stopped_when_it_is_over() 
 
 
 async def test_a_run_that_is_cancelled_while_the_store_is_away_is_cancelled_all_the_same() -> None:
-    class Away(MemoryTicks):
+    class Away(Ticks):
         async def finish(self, job: str, tick_at: datetime, holder: str, counts: Mapping[str, int], error: str = "") -> None:
             raise Unavailable
 
@@ -223,7 +192,7 @@ async def test_a_run_that_is_cancelled_while_the_store_is_away_is_cancelled_all_
 
 
 async def test_a_run_that_its_caller_cancels_is_cancelled() -> None:
-    ticks, job = MemoryTicks(), lasting(30)
+    ticks, job = Ticks(), lasting(30)
     running = asyncio.create_task(runner(job, ticks).run_tick(job, START))
     await asyncio.sleep(0.01)
     running.cancel()
@@ -249,7 +218,7 @@ async def test_of_an_error_nothing_is_kept_that_may_quote_a_statement(error: Exc
     async def run() -> Mapping[str, int]:
         raise error
 
-    ticks, job = MemoryTicks(), Job("plan", "* * * * *", run)
+    ticks, job = Ticks(), Job("plan", "* * * * *", run)
     with pytest.raises(type(error)):
         await runner(job, ticks).run_tick(job, START)
     assert ticks.runs["plan", START].error == told
@@ -264,9 +233,20 @@ async def test_following_the_schedule_runs_the_missed_tick_at_once_and_stops_whe
         ran.set()
         return {}
 
-    job, ticks = Job("plan", "0 0 * * *", run), MemoryTicks()
+    job, ticks = Job("plan", "0 0 * * *", run), Ticks()
     following = asyncio.create_task(follow_schedule(job, runner(job, ticks), ticks, stop))
     await asyncio.wait_for(ran.wait(), 5)
     stop.set()
     await asyncio.wait_for(following, 5)
     assert len(calls) == 1
+
+
+async def test_runs_are_remembered_for_thirty_days() -> None:
+    ticks = Ticks()
+    for age in (RUNS_KEPT + timedelta(days=1), RUNS_KEPT - timedelta(days=1)):
+        ticks.at = START - age
+        await ticks.acquire("emit", ticks.at, "a", LEASE)
+        await ticks.finish("emit", ticks.at, "a", {})
+    ticks.at = START
+    assert await forgetful(counting()[0].run, ticks)() == {"planned": 7}
+    assert set(ticks.runs) == {("emit", START - RUNS_KEPT + timedelta(days=1))}
