@@ -69,8 +69,8 @@ test-integration: $(VENV) $(KAFKA) ## Tests of one part on real servers
 test-e2e: ready ## Tests of the whole mesh
 	@$(BIN)/pytest -q $(wildcard tests/e2e)
 
-test-resilience: ready ## Every crash, outage and race; prints the seed of each (SEED=... repeats it); figures in .run/resilience.json
-	@$(BIN)/pytest -q -s -m '' --figures .run/resilience.json tests/resilience
+test-resilience: ready ## Every crash, outage and race, and two simulated years; prints the seed of each (SEED=... repeats it); figures in .run/resilience.json
+	@$(BIN)/pytest -q -s -m '' --figures .run/resilience.json tests/resilience tests/simulation
 
 simulate: $(VENV) ## A simulated year with a fault at every step (SEED=1 DAYS=365 PEOPLE=1200 SINCE=2027-01-01)
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS)) $(if $(PEOPLE),--people $(PEOPLE)) \

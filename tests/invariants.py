@@ -86,6 +86,8 @@ class Facts:
     read_at: datetime = NEVER
     #: Everything that anybody is owed; empty: not reckoned.
     owed: Mapping[UUID, Owed] = field(default_factory=dict)
+    #: When somebody took it back, by the messages of which that is known: it may have come too late, but no later than a call lasts.
+    withdrawn_at: Mapping[UUID, datetime] = field(default_factory=dict)
 
 
 def violations(facts: Facts) -> list[str]:
@@ -140,10 +142,10 @@ def _at_a_wrong_time(facts: Facts) -> Iterator[str]:
 
 
 def _after_its_cancel(facts: Facts) -> Iterator[str]:
-    for message in facts.plan.values():
-        letter = facts.letters.get(message.id)
-        if message.state in WITHDRAWN and letter and letter.accepted_at > message.updated_at + CALL_WINDOW:
-            yield f"{message.id} was sent {letter.accepted_at - message.updated_at} after it was withdrawn"
+    for key, withdrawn_at in facts.withdrawn_at.items():
+        letter = facts.letters.get(key)
+        if letter and letter.accepted_at > withdrawn_at + CALL_WINDOW:
+            yield f"{key} was sent {letter.accepted_at - withdrawn_at} after it was withdrawn"
 
 
 def _disagreeing(facts: Facts) -> Iterator[str]:

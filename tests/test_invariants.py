@@ -45,7 +45,7 @@ def test_a_run_without_fault_is_clean() -> None:
         (facts(replace(SENT, variant="belated")), "was called belated on its day"),
         (facts(letter=replace(LETTER, accepted_at=SENT.late_until_at + CALL_WINDOW * 2)), "after its day with the text of the day"),
         (facts(letter=replace(LETTER, key=OTHER)), "was sent and is in no plan"),
-        (facts(ended("CANCELLED"), None, replace(LETTER, accepted_at=DUE + CALL_WINDOW * 2)), "after it was withdrawn"),
+        (facts(letter=replace(LETTER, accepted_at=DUE + CALL_WINDOW * 2), withdrawn_at={ID: DUE}), "after it was withdrawn"),
         (facts(ended("CANCELLED"), None), "is CANCELLED, and the provider took it in"),
         (facts(ended("EXPIRED"), None), "is EXPIRED, and the provider took it in"),
         (facts(letter=None), "the provider never got it"),

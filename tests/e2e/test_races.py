@@ -46,7 +46,8 @@ def test_ten_moves_end_in_one_plan(world: World) -> None:
     user = world.create_at(here)
     world.message(user, "SCHEDULED")
     zones = (here.timezone, there.timezone)
-    at_once(lambda number: world.api.call("PATCH", f"{USERS}/{user['id']}", {"timezone": zones[number % 2]}))
+    answers = at_once(lambda number: world.api.call("PATCH", f"{USERS}/{user['id']}", {"timezone": zones[number % 2]}))
+    assert statuses(answers) == {200: 10}
     final = world.api.ok("GET", f"{USERS}/{user['id']}")
     world.replan(final)
     message = world.message(user, "SCHEDULED")
@@ -67,7 +68,8 @@ def test_edits_while_it_is_sent_send_it_once(world: World) -> None:
     past = world.sky.past("anniversary")
     user = world.create(timezone=past.timezone)
     changes = [{"anniversary": joined(past.today)}, *({"firstName": f"Xiomara-Edit{number}"} for number in range(1, _CALLERS))]
-    at_once(lambda number: world.api.call("PATCH", f"{USERS}/{user['id']}", changes[number]))
+    answers = at_once(lambda number: world.api.call("PATCH", f"{USERS}/{user['id']}", changes[number]))
+    assert statuses(answers) == {200: _CALLERS}
     world.replan(world.api.ok("GET", f"{USERS}/{user['id']}"))
     world.message(user, "SENT")
     eventually(lambda: not world.messages(user, state="QUEUED"), "the end of all sending")

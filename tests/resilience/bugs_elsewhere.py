@@ -1,6 +1,6 @@
 """Wrong behaviours of the dispatcher and the calendar."""
 
-from datetime import UTC, date, datetime, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timezone, tzinfo
 from typing import Any, Final
 from uuid import uuid4
 
@@ -28,8 +28,18 @@ def _new_key_each_dispatch() -> None:
     around(TemplateComposer, "compose", lambda original, *said, **named: original(*said, **named)._replace(key=str(uuid4())))
 
 
-@planted("the day chosen by UTC", _INSTANTS, "test_future_is_after_today_where_the_person_is")
+@planted("the day chosen by UTC", _INSTANTS, "test_send_instant")
 def _day_by_utc() -> None:
+    from occasions import calendar
+
+    def of_utc(original: Any, zone: str, day: date, at: time) -> Any:
+        return original(zone, day + (day - original(zone, day, at).at.date()), at)
+
+    around(calendar, "send_instant", of_utc)
+
+
+@planted("the future judged by UTC", _INSTANTS, "test_future_is_after_today_where_the_person_is")
+def _future_by_utc() -> None:
     from occasions import calendar
 
     def of_utc(_: Any, zone: str, instant: datetime) -> date:

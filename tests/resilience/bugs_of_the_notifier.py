@@ -11,8 +11,8 @@ _DELIVERY: Final = "services/notifier-service/tests/unit/test_delivery_service.p
 _UNIT: Final = "services/notifier-service/tests/unit/"
 
 
-@planted("redis alone decides", _DELIVERY, "test_what_recover_emitted_is_not_believed_to_be_sent")
-def _redis_alone() -> None:
+@planted("redis is believed over recover", _DELIVERY, "test_what_recover_emitted_is_not_believed_to_be_sent")
+def _redis_over_recover() -> None:
     from notifier_service.service import DeliveryService
 
     async def believing(original: Any, self: Any, dues: Sequence[Any]) -> Any:
@@ -77,6 +77,12 @@ def _standing(change: Callable[..., Any]) -> None:
     from notifier_service.domain import claims
 
     around(claims, "_standing", change)
+
+
+@planted("redis alone decides", _CONTRACT, "test_sent_final_an_id_that_is_sent_is_never_claimed_again_whatever_the_revision[memory]")
+def _redis_alone() -> None:
+    """What Redis does not know as sent is sent, whatever the ledger says."""
+    _standing(lambda *_: None)
 
 
 @planted("without sent-final", _CONTRACT, "test_sent_final_an_id_that_is_sent_is_never_claimed_again_whatever_the_revision[memory]")

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -12,8 +13,10 @@ from urllib.error import HTTPError
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from e2e.sky import Sky
+from invariants import violations
 from resilience.campaign import Campaign, taken, wait_until
 from resilience.changes import place_past, users_url
 
@@ -77,14 +80,18 @@ def test_a_change_meets_the_greeting_on_its_way(campaign: Campaign, service: str
     with held_up(campaign, service, seam):
         changes: dict[str, Change] = {late_for_their_greeting(campaign): change for change in (address, removal, zone) for _ in range(EACH)}
         wait_until(lambda: any(taken(replica, seam) for replica in campaign.mesh.replicas[service]), 60, f"{seam} was never reached")
+        changed_at = {}
         for user, change in changes.items():
             change(campaign, user)
+            changed_at[user] = datetime.now(UTC)
     staying = {user for user, change in changes.items() if change is not removal}
     wait_until(lambda: staying <= plan_of(campaign, changes).keys(), 60, "everybody who stays to have a plan")
     result = campaign.settle([], datetime.now(UTC), within=150)
     plan = plan_of(campaign, changes)
     print(seam, Counter((change.__name__, plan.get(user)) for user, change in changes.items()), result)
-    assert result.violations == []
+    users = {message.id: str(message.user_id) for message in result.facts.plan.values()}
+    withdrawn_at = {key: changed_at[user] for key, user in users.items() if changes.get(user) is removal}
+    assert violations(replace(result.facts, withdrawn_at=withdrawn_at)) == []
     for user, change in changes.items():
         assert plan.get(user) in ENDS[change]
 
@@ -116,6 +123,11 @@ def test_fifty_concurrent_plans_make_one_message_each(campaign: Campaign) -> Non
     assert {message.id: message.state for message in plan.values()} == dict.fromkeys(ids, "SCHEDULED")
 
 
+def are_members(campaign: Campaign, group: str, number: int) -> bool:
+    admin = AdminClient({"bootstrap.servers": campaign.mesh.kafka.bootstrap_servers})
+    return len(admin.describe_consumer_groups([group])[group].result(10).members) == number
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_eight_schedulers_and_eight_notifiers_send_once(campaign: Campaign) -> None:
@@ -124,6 +136,8 @@ def test_eight_schedulers_and_eight_notifiers_send_once(campaign: Campaign) -> N
     try:
         for service in services:
             campaign.mesh.scale(service, CROWD)
+        for group in ("notifier.due", "scheduler.message-outcome"):
+            wait_until(partial(are_members, campaign, group, CROWD), 60, f"eight members of {group}")
         ids, at = campaign.plan(GREETINGS, due_in=10)
         result = campaign.settle(ids, at, within=200)
     finally:

@@ -2,7 +2,8 @@
 
     python -m simulation --seed 7 --days 365 --people 1200
 
-Exit code 1 if anything was lost, doubled, early or left without an end; the shortest story of what went wrong is printed.
+Exit code 1 if anything was lost, doubled, early or left without an end, or nothing was owed to anybody; the shortest story of what went
+wrong is printed.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main() -> int:
     began = process_time()
     world, verdict = _watched(setup)
     _report(world, verdict, process_time() - began)
-    return 1 if verdict.violations else 0
+    return 1 if verdict.violations or not verdict.owed else 0
 
 
 def _parser() -> argparse.ArgumentParser:

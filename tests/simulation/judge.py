@@ -120,7 +120,7 @@ def _owed(world: World, versions: Sequence[User], until: datetime) -> Iterator[U
     ends = [later.updated_at for later in versions[1:]] + [datetime.max.replace(tzinfo=until.tzinfo)]
     for user, ends_at in zip(versions, ends, strict=True):
         since = max(user.updated_at, world.setup.begins_at) + TOLD
-        yield from _owed_between(world, user, since, min(ends_at - MADE_UP, until - MADE_UP))
+        yield from _owed_between(world, user, since, min(ends_at - MADE_UP, until))
 
 
 def _owed_between(world: World, user: User, since: datetime, until: datetime) -> Iterator[UUID]:

@@ -1,4 +1,4 @@
-"""A few simulated weeks; `make simulate` plays whole years. Seeds that once failed stay here."""
+"""A few simulated weeks, and whole years for `make test-resilience`; `make simulate` plays any. A seed that fails is to stay here."""
 
 import os
 import subprocess
@@ -19,13 +19,21 @@ RUNS = {
     "the turn of a common year to a leap year": ["--seed", "1", "--since", "2027-12-28", "--days", "8", "--people", "1500"],
     "29 February, and summer time in America": ["--seed", "2", "--since", "2028-02-26", "--days", "18", "--people", "1200"],
 }
+YEARS = {
+    "a common year": ["--seed", "11", "--since", "2027-01-01", "--days", "365"],
+    "a leap year": ["--seed", "12", "--since", "2028-01-01", "--days", "366"],
+}
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("run", [*RUNS, *(pytest.param(year, marks=pytest.mark.slow) for year in YEARS)])
 def test_nothing_is_lost_nothing_doubled_nothing_early(run: str) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "0"}
-    ended = subprocess.run([sys.executable, "-m", "simulation", *RUNS[run]], capture_output=True, text=True, env=environment, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "simulation", *(RUNS | YEARS)[run]], capture_output=True, text=True, env=environment, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    print(ended.stdout)
 
 
 def test_a_relay_that_deletes_before_it_produces_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
