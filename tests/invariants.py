@@ -39,7 +39,6 @@ class Planned:
     variant: str
     reason: str
     asked_revision: int
-    updated_at: datetime
     #: It may have been sent before, or nobody knows, and so keeps its text beyond its day.
     unsure: bool = True
 
@@ -98,6 +97,7 @@ def violations(facts: Facts) -> list[str]:
         *_at_a_wrong_time(facts),
         *_after_its_cancel(facts),
         *_disagreeing(facts),
+        *_ledger_disagreeing(facts),
         *_without_reason(facts),
         *_unanswered(facts),
         *_not_as_owed(facts),
@@ -146,6 +146,16 @@ def _after_its_cancel(facts: Facts) -> Iterator[str]:
         letter = facts.letters.get(key)
         if letter and letter.accepted_at > withdrawn_at + CALL_WINDOW:
             yield f"{key} was sent {letter.accepted_at - withdrawn_at} after it was withdrawn"
+
+
+def _ledger_disagreeing(facts: Facts) -> Iterator[str]:
+    """The provider's set is the ledger's."""
+    for key in facts.letters:
+        if (entry := facts.ledger.get(key)) is None or entry.state not in MAYBE_SENT:
+            yield f"{key} was taken in by the provider, and the ledger has it as {entry and entry.state}"
+    for entry in facts.ledger.values():
+        if entry.state == "SENT" and entry.id not in facts.letters:
+            yield f"{entry.id} is SENT in the ledger, and the provider never got it"
 
 
 def _disagreeing(facts: Facts) -> Iterator[str]:
@@ -213,7 +223,7 @@ def _not_given(key: UUID, due_at: datetime, message: Planned | None, letter: Let
 
 
 _PLAN = """
-SELECT id, user_id, kind, state, due_at, late_until_at, expires_at, variant, reason, asked_revision, updated_at, unsure FROM messages
+SELECT id, user_id, kind, state, due_at, late_until_at, expires_at, variant, reason, asked_revision, unsure FROM messages
 """
 
 

@@ -11,9 +11,7 @@ from invariants import CALL_WINDOW, Entry, Facts, Letter, Owed, Planned, violati
 DUE = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
 ID, OTHER = UUID("20260314-0000-8000-8000-000000000000"), UUID("20260315-0000-8000-8000-000000000000")
 USER = uuid4()
-SENT = Planned(
-    ID, USER, "birthday", "SENT", DUE, DUE + timedelta(hours=15), DUE + timedelta(hours=63), "on_the_day", "", 0, DUE, unsure=False
-)
+SENT = Planned(ID, USER, "birthday", "SENT", DUE, DUE + timedelta(hours=15), DUE + timedelta(hours=63), "on_the_day", "", 0, unsure=False)
 ENTRY = Entry(ID, "SENT", "", "on_the_day")
 LETTER = Letter(ID, 1, 1, DUE + timedelta(seconds=1), "ada@example.org")
 OWED, WITHDRAWN = Owed(DUE, "ada@example.org"), Owed(None, "ada@example.org")
@@ -52,6 +50,9 @@ def test_a_run_without_fault_is_clean() -> None:
         (facts(entry=None), "the ledger does not know it"),
         (facts(entry=replace(ENTRY, state="RETRY")), "is SENT in the plan and RETRY in the ledger"),
         (facts(ended("CANCELLED")), "is SENT in the ledger and CANCELLED in the plan"),
+        (facts(letter=None), "is SENT in the ledger, and the provider never got it"),
+        (facts(ended("UNCERTAIN"), None), "was taken in by the provider, and the ledger has it as None"),
+        (facts(entry=replace(ENTRY, state="CANCELLED")), "was taken in by the provider, and the ledger has it as CANCELLED"),
         (facts(ended("CANCELLED", ""), None, None), "is CANCELLED without a reason"),
         (facts(ended("FAILED", "http_422"), None, None), "is FAILED and no dead letter"),
         (facts(ended("FAILED", "http_422"), None, None, dead={ID: ""}), "has no reason"),

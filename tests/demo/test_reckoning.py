@@ -22,7 +22,7 @@ def _greeting(**changes: Any) -> Greeting:
 
 def _planned(greeting: Greeting, state: str = "SENT") -> Planned:
     end, reason = greeting.due_at + timedelta(hours=8), "" if state == "SENT" else "user_deleted"
-    return Planned(UUID(greeting.message_id), UUID(_USER), "birthday", state, greeting.due_at, end, end, "on_the_day", reason, 0, _NOW)
+    return Planned(UUID(greeting.message_id), UUID(_USER), "birthday", state, greeting.due_at, end, end, "on_the_day", reason, 0)
 
 
 def _letter(greeting: Greeting, **changes: Any) -> Letter:

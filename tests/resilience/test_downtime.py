@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,6 +10,7 @@ from http import HTTPStatus
 from itertools import product
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 from urllib.error import HTTPError
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ from backing.mesh import Mesh
 from invariants import Facts, connect, read, violations
 from occasions.identity import message_id
 from resilience.campaign import SETTINGS, Campaign, wait_until
+
+T = TypeVar("T")
 
 DOWNTIME = timedelta(hours=25)
 #: Longer than a scenario takes: nobody is asked about whose instant falls into it.
@@ -205,5 +208,9 @@ def test_what_was_missed_is_made_up_or_ends_with_a_reason(
     for key, what in owed.items():
         check(key, what, aftermath)
     # What was sent before the downtime was sent by another clock than the provider's.
-    since = {key: planned for key, planned in facts.plan.items() if key in owed}
-    assert violations(replace(facts, plan=since, letters={key: letter for key, letter in facts.letters.items() if key in since})) == []
+    theirs = replace(facts, plan=_of(owed, facts.plan), ledger=_of(owed, facts.ledger), letters=_of(owed, facts.letters))
+    assert violations(theirs) == []
+
+
+def _of(keys: Container[UUID], found: Mapping[UUID, T]) -> dict[UUID, T]:
+    return {key: value for key, value in found.items() if key in keys}

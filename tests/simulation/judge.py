@@ -72,7 +72,6 @@ def _planned(world: World, message: Message) -> Planned:
         message.variant,
         message.reason,
         message.asked_revision,
-        message.updated_at or moments.due_at,
         message.unsure,
     )
 
