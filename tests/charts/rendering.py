@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -13,7 +14,8 @@ import yaml
 PROJECT: Final = Path(__file__).parents[2]
 CHARTS: Final = PROJECT / "charts"
 UMBRELLA: Final = CHARTS / "heyday"
-HELM: Final = Path(os.environ.get("HELM", PROJECT / ".build" / "helm"))
+BUILT_HELM: Final = PROJECT / ".build" / "helm"
+HELM: Final = Path(os.environ.get("HELM") or (not BUILT_HELM.exists() and shutil.which("helm")) or BUILT_HELM)
 ENVIRONMENTS: Final = ("development", "test", "performance", "staging", "production")
 PYTHON_SERVICES: Final = ("user-service", "scheduler-service", "notifier-service", "dispatcher-service")
 RELEASE: Final = "heyday"
