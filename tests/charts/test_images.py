@@ -12,7 +12,7 @@ from charts.rendering import PROJECT, PYTHON_SERVICES
 DOCKERFILES = ("services/Dockerfile", "services/gateway/Dockerfile", "loadtest/simulator/Dockerfile")
 LOCK = PROJECT / "requirements" / "runtime.txt"
 #: Loaded here by development tools or plugins of other packages, and not needed.
-NOT_NEEDED = {"grpcio-tools", "setuptools", "psutil", "pygments", "rich", "brotli", "greenlet", "attrs"}
+NOT_NEEDED = {"grpcio-tools", "setuptools", "psutil", "pygments", "rich", "brotli", "greenlet", "attrs", "cryptography"}
 LOADED = """
 import sys
 from importlib import import_module
