@@ -31,6 +31,12 @@ def values_of(environment: str) -> Path:
     return UMBRELLA / "values" / f"{environment}.yaml"
 
 
+def choose(environment: str) -> list[str]:
+    """Helm's arguments for an environment; for production with the provider, which whoever installs has to name."""
+    provider = json_change("dispatcher-service.common.settings.PROVIDER_URL", "https://email.example.org")
+    return ["--values", str(values_of(environment)), *(("--set-json", provider) if environment == "production" else ())]
+
+
 def run_helm(*arguments: str) -> str:
     """What helm prints; raises Refused with what it says where it fails."""
     ran = subprocess.run([str(HELM), *arguments], capture_output=True, text=True, check=False, cwd=PROJECT)
@@ -43,7 +49,7 @@ def run_helm(*arguments: str) -> str:
 def render(environment: str, *changes: str) -> Sequence[Object]:
     """The objects of the umbrella in an environment, with `changes` such as "gateway.ingress.enabled=true" on top."""
     chosen = [argument for change in changes for argument in ("--set-json", change)]
-    text = run_helm("template", RELEASE, str(UMBRELLA), "--namespace", RELEASE, "-f", str(values_of(environment)), *chosen)
+    text = run_helm("template", RELEASE, str(UMBRELLA), "--namespace", RELEASE, *choose(environment), *chosen)
     return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
 
 

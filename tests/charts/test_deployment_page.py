@@ -19,9 +19,11 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.parametrize("values", blocks("yaml"), ids=lambda text: text.split("\n", 1)[0])
 @pytest.mark.usefixtures("helm")
 def test_values_of_your_own_render_on_top_of_ours(values: str, tmp_path: Path) -> None:
-    own = tmp_path / "own.yaml"
+    needed, own = tmp_path / "needed.yaml", tmp_path / "own.yaml"
+    # The first on the page says what nobody else can know, and the others go on top of it.
+    needed.write_text(blocks("yaml")[0], encoding="utf-8")
     own.write_text(values, encoding="utf-8")
-    run_helm("template", RELEASE, str(UMBRELLA), "-f", str(values_of("production")), "-f", str(own))
+    run_helm("template", RELEASE, str(UMBRELLA), "-f", str(values_of("production")), "-f", str(needed), "-f", str(own))
 
 
 def test_every_path_that_is_typed_is_there() -> None:

@@ -20,6 +20,10 @@ TYPING = {
     json_change("user-service.common.image.digest", "latest"): "digest",
     json_change("user-service.common.resources.limits.memory", ["1Gi"]): "memory",
     json_change("notifier-service.common.autoscaling.maxReplicas", 65): "maxReplicas",
+    json_change("notifier-service.common.replicas", 65): "replicas",
+    json_change(
+        "user-service.common.autoscaling.minReplicas", 11
+    ): "user-service: common.autoscaling.minReplicas .11. is above maxReplicas .8.",
     json_change("gateway.ingress", {"enabled": True}): "host",
     json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
     json_change("gateway.identity", {"jwksUrl": "https://issuer.example.org/jwks"}): "issuer",
@@ -37,6 +41,9 @@ CARELESS = {
     ): "global.grpcTls.enabled must be true in production: the services would call each other in the open",
     json_change("user-service.common.readOnlyRootFilesystem", False): "readOnlyRootFilesystem must be true",
     json_change("simulator.enabled", True): "simulator.enabled must be false in production",
+    json_change(
+        "dispatcher-service.common.settings.PROVIDER_URL", ""
+    ): "dispatcher-service.common.settings.PROVIDER_URL is needed in production",
     json_change("topics.create", True): "topics.create makes topics on a broker without security only",
     json_change("gateway.ingress", {"enabled": True, "host": "api.example.org"}): "gateway.ingress.tlsSecret is needed",
     json_change("gateway.identity.apiKeysSecret", ""): "gateway.identity is off, which production refuses",

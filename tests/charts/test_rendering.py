@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.rendering import CHARTS, ENVIRONMENTS, Object, json_change, name_of, of_kind, render, run_helm, values_of
+from charts.rendering import CHARTS, ENVIRONMENTS, Object, choose, json_change, name_of, of_kind, render, run_helm
 from charts.schemas import SCHEMAS, is_custom, validate
 
 pytestmark = pytest.mark.usefixtures("helm")
@@ -25,7 +25,7 @@ OPTIONS = (
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_umbrella_passes_lint(environment: str) -> None:
-    run_helm("lint", "--strict", "--quiet", str(CHARTS / "heyday"), "-f", str(values_of(environment)))
+    run_helm("lint", "--strict", "--quiet", str(CHARTS / "heyday"), *choose(environment))
 
 
 @pytest.mark.parametrize("chart", ["user-service", "scheduler-service", "notifier-service", "dispatcher-service", "gateway", "simulator"])
@@ -60,7 +60,7 @@ def test_keda_replaces_the_autoscaler_and_never_stands_beside_it() -> None:
 
 
 def test_the_same_values_render_the_same() -> None:
-    arguments = ("template", "heyday", str(CHARTS / "heyday"), "-f", str(values_of("production")))
+    arguments = ("template", "heyday", str(CHARTS / "heyday"), *choose("production"))
     assert run_helm(*arguments) == run_helm(*arguments)
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from charts.rendering import (
+    CHARTS,
     ENVIRONMENTS,
     PROJECT,
     PYTHON_SERVICES,
@@ -19,6 +20,7 @@ from charts.rendering import (
     pod_of,
     read_yaml,
     render,
+    values_of,
 )
 from servicekit.exposure import careless
 from servicekit.settings import PostgresSettings, ServiceSettings, parse
@@ -131,8 +133,19 @@ def test_all_pools_at_their_fullest_fit_the_server(environment: str) -> None:
         if isinstance(settings, PostgresSettings):
             surge = named(objects, "Deployment", service)["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
             connections += (max_replicas(objects, service) + surge) * (settings.database_pool_size + settings.database_pool_overflow)
-    limits = {"development": 200, "test": 200}
-    assert connections + RESERVED_CONNECTIONS <= limits.get(environment, 500)
+    assert connections + RESERVED_CONNECTIONS <= max_connections(environment)
+
+
+@pytest.mark.parametrize("environment", ["development", "test"])
+def test_a_laptops_server_allows_the_connections_that_are_counted_on(environment: str) -> None:
+    (server,) = of_kind(read_yaml(PROJECT / "k8s/dev/postgres.yaml"), "Deployment")
+    assert f"max_connections={max_connections(environment)}" in pod_of(server)["spec"]["containers"][0]["args"]
+
+
+def max_connections(environment: str) -> int:
+    """What an environment's values say of its server, or else the default."""
+    given, default = (read_yaml(path)[0]["global"]["postgres"] for path in (values_of(environment), CHARTS / "common/values.yaml"))
+    return int(given.get("maxConnections", default["maxConnections"]))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
-from charts.rendering import PROJECT, Object, render, run_helm
+from charts.rendering import PROJECT, Object, choose, render, run_helm
 from charts.schemas import SCHEMAS
 
 CONFIGS: list[Object] = list(yaml.safe_load_all((PROJECT / "skaffold.yaml").read_text(encoding="utf-8")))
@@ -84,7 +85,8 @@ def test_what_it_builds_is_what_the_charts_run(profile: str) -> None:
     release = config["deploy"]["helm"]["releases"][0]
     values = {**release.get("setValues", {}), **dict.fromkeys(release["setValueTemplates"], "built")}
     chosen = [argument for key, value in values.items() for argument in ("--set-json", f"{key}={json.dumps(value)}")]
-    text = run_helm("template", release["name"], release["chartPath"], "-f", release["valuesFiles"][0], *chosen)
+    (file,) = release["valuesFiles"]
+    text = run_helm("template", release["name"], release["chartPath"], *choose(Path(file).stem), *chosen)
     images = {line.split(": ", 1)[1] for line in text.splitlines() if line.lstrip(" -").startswith("image: ")}
     repository = values.get("global.image.repository", "heyday")
     built = {artifact["image"].replace("heyday", repository, 1) for artifact in config["build"]["artifacts"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.rendering import RELEASE, UMBRELLA, values_of
+from charts.rendering import RELEASE, UMBRELLA, choose
 from kubernetes.cluster import DEPLOYMENTS, PYTHON_SERVICES, Cluster, CommandFailed, eventually, is_ready
 
 
@@ -44,6 +44,6 @@ def test_production_refuses_a_weak_password(installed: Cluster, password: str) -
         installed.kubectl("create", "secret", "generic", name, f"--from-literal=password={password}")
     try:
         with pytest.raises(CommandFailed, match="must hold a password of at least 16 characters"):
-            installed.helm("install", "earnest", str(UMBRELLA), "--values", str(values_of("production")), "--dry-run=server")
+            installed.helm("install", "earnest", str(UMBRELLA), *choose("production"), "--dry-run=server")
     finally:
         installed.kubectl("delete", "secret", *names)

@@ -1,9 +1,14 @@
 {{/*
-Refuses in staging and production what is fit for a laptop only. Renders nothing.
+Refuses what cannot work anywhere, and in staging and production what is fit for a laptop only. Renders nothing.
 */}}
 {{- define "common.checks" -}}
 {{- $common := .Values.common -}}
 {{- $global := $common.global -}}
+{{- with $common.autoscaling -}}
+{{- if gt (int .minReplicas) (int .maxReplicas) -}}
+{{- fail (printf "%s: common.autoscaling.minReplicas (%d) is above maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
 {{- if has $global.environment (list "staging" "production") -}}
 {{- if and $common.postgres.role (ne $global.postgres.tls "verify-full") -}}
 {{- fail (printf "global.postgres.tls must be verify-full in %s: connections to Postgres have to be encrypted and the server verified." $global.environment) -}}
