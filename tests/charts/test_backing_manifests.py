@@ -12,7 +12,10 @@ from servicekit.topics import declared
 
 K8S = PROJECT / "k8s"
 DEV = [K8S / "dev" / name for name in ("namespace.yaml", "secrets.yaml", "postgres.yaml", "redis.yaml", "kafka.yaml")]
-PRODUCTION = [K8S / "production" / f"{name}.yaml" for name in ("postgres", "kafka", "topics", "kafka-users", "redis", "certificates")]
+PRODUCTION = [
+    K8S / "production" / f"{name}.yaml"
+    for name in ("postgres", "kafka", "topics", "kafka-users", "redis", "certificates", "keda/notifier-lag")
+]
 SECRETS_OF_OPERATORS = {
     "heyday-postgres-ca",  # CloudNativePG
     "heyday-cluster-ca-cert",  # Strimzi

@@ -24,6 +24,8 @@ TYPING = {
     json_change(
         "user-service.common.autoscaling.minReplicas", 11
     ): "user-service: common.autoscaling.minReplicas .11. is above maxReplicas .8.",
+    json_change("gateway.common.keda.enabled", True): "gateway: common.keda needs a topic or schedules",
+    json_change("notifier-service.common.keda", {"enabled": True, "consumerGroup": ""}): "common.keda.consumerGroup is needed with a topic",
     json_change("gateway.ingress", {"enabled": True}): "host",
     json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
     json_change("gateway.identity", {"jwksUrl": "https://issuer.example.org/jwks"}): "issuer",
@@ -44,6 +46,7 @@ CARELESS = {
     json_change(
         "dispatcher-service.common.settings.PROVIDER_URL", ""
     ): "dispatcher-service.common.settings.PROVIDER_URL is needed in production",
+    json_change("notifier-service.common.keda.enabled", True): "common.keda.authentication must name a TriggerAuthentication",
     json_change("topics.create", True): "topics.create makes topics on a broker without security only",
     json_change("gateway.ingress", {"enabled": True, "host": "api.example.org"}): "gateway.ingress.tlsSecret is needed",
     json_change("gateway.identity.apiKeysSecret", ""): "gateway.identity is off, which production refuses",

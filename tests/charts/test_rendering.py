@@ -2,7 +2,7 @@
 
 import pytest
 
-from charts.rendering import CHARTS, ENVIRONMENTS, Object, choose, json_change, name_of, of_kind, render, run_helm
+from charts.rendering import CHARTS, ENVIRONMENTS, PROJECT, Object, choose, json_change, name_of, of_kind, read_yaml, render, run_helm
 from charts.schemas import SCHEMAS, is_custom, validate
 
 pytestmark = pytest.mark.usefixtures("helm")
@@ -17,6 +17,7 @@ OPTIONS = (
     json_change(
         "notifier-service.common.keda.schedules", [{"timezone": "Etc/UTC", "start": "50 * * * *", "end": "10 * * * *", "replicas": 20}]
     ),
+    json_change("notifier-service.common.keda.authentication", "notifier-lag"),
     json_change("user-service.common.grpcRoute.enabled", True),
     json_change("user-service.common.grpcRoute.parentRefs", [{"name": "internal"}]),
     json_change("user-service.common.grpcRoute.methods", [{"service": "heyday.user.v1.UserService", "method": "GetUser"}]),
@@ -57,6 +58,30 @@ def test_keda_replaces_the_autoscaler_and_never_stands_beside_it() -> None:
     scaled = {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "ScaledObject")}
     assert scaled == {"heyday-notifier-service"}
     assert not scaled & {each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "HorizontalPodAutoscaler")}
+
+
+def test_keda_reads_the_lag_as_the_broker_wants_it() -> None:
+    (scaled,) = of_kind(render("production", *OPTIONS), "ScaledObject")
+    lag, schedule = scaled["spec"]["triggers"]
+    assert (lag["metadata"]["tls"], lag["metadata"]["sasl"], lag["authenticationRef"]) == (
+        "enable",
+        "scram_sha512",
+        {"name": "notifier-lag"},
+    )
+    (authentication,) = read_yaml(PROJECT / "k8s/production/keda/notifier-lag.yaml")
+    assert authentication["metadata"]["name"] == "notifier-lag"
+    assert schedule["type"] == "cron"
+    (scaled,) = of_kind(render("development", json_change("notifier-service.common.keda.enabled", True)), "ScaledObject")
+    (lag,) = scaled["spec"]["triggers"]
+    assert not {"tls", "sasl"} & lag["metadata"].keys()
+    assert "authenticationRef" not in lag
+
+
+def test_keda_scales_by_schedules_alone_where_there_is_no_topic() -> None:
+    schedules = [{"timezone": "Etc/UTC", "start": "50 * * * *", "end": "10 * * * *", "replicas": 8}]
+    objects = render("production", json_change("gateway.common.keda", {"enabled": True, "schedules": schedules}))
+    (scaled,) = of_kind(objects, "ScaledObject")
+    assert [trigger["type"] for trigger in scaled["spec"]["triggers"]] == ["cron"]
 
 
 def test_the_same_values_render_the_same() -> None:

@@ -9,6 +9,7 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- fail (printf "%s: common.autoscaling.minReplicas (%d) is above maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- if $common.keda.enabled -}}{{ include "common.checkKeda" . }}{{- end -}}
 {{- if has $global.environment (list "staging" "production") -}}
 {{- if and $common.postgres.role (ne $global.postgres.tls "verify-full") -}}
 {{- fail (printf "global.postgres.tls must be verify-full in %s: connections to Postgres have to be encrypted and the server verified." $global.environment) -}}
@@ -26,6 +27,19 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- fail (printf "%s: common.readOnlyRootFilesystem must be true in %s." .Chart.Name $global.environment) -}}
 {{- end -}}
 {{- include "common.checkPasswords" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "common.checkKeda" -}}
+{{- $keda := .Values.common.keda -}}
+{{- if not (or $keda.topic $keda.schedules) -}}
+{{- fail (printf "%s: common.keda needs a topic or schedules: there is nothing to scale by." .Chart.Name) -}}
+{{- end -}}
+{{- if and $keda.topic (not $keda.consumerGroup) -}}
+{{- fail (printf "%s: common.keda.consumerGroup is needed with a topic: its lag is what is scaled by." .Chart.Name) -}}
+{{- end -}}
+{{- if and $keda.topic (hasPrefix "SASL" .Values.common.global.kafka.securityProtocol) (not $keda.authentication) -}}
+{{- fail (printf "%s: common.keda.authentication must name a TriggerAuthentication with the broker's username and password, see k8s/production/keda." .Chart.Name) -}}
 {{- end -}}
 {{- end -}}
 

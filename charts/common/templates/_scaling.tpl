@@ -70,9 +70,16 @@ spec:
     horizontalPodAutoscalerConfig:
       behavior: {{- include "common.scalingBehavior" $common.autoscaling | nindent 8 }}
   triggers:
+    {{- if $keda.topic }}
     - type: kafka
       metadata:
         bootstrapServers: {{ $common.global.kafka.bootstrapServers | quote }}
+        {{- if hasSuffix "SSL" $common.global.kafka.securityProtocol }}
+        tls: enable
+        {{- end }}
+        {{- if hasPrefix "SASL" $common.global.kafka.securityProtocol }}
+        sasl: {{ get (dict "PLAIN" "plaintext" "SCRAM-SHA-256" "scram_sha256" "SCRAM-SHA-512" "scram_sha512") $common.global.kafka.saslMechanism }}
+        {{- end }}
         topic: {{ $keda.topic }}
         consumerGroup: {{ $keda.consumerGroup }}
         lagThreshold: {{ $keda.lagPerReplica | quote }}
@@ -81,6 +88,7 @@ spec:
       authenticationRef:
         name: {{ . }}
       {{- end }}
+    {{- end }}
     {{- range $keda.schedules }}
     - type: cron
       metadata:
