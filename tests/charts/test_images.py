@@ -68,6 +68,16 @@ def test_bases_are_arguments_with_exact_tags(path: str) -> None:
         assert not base.endswith(":latest")
 
 
+@pytest.mark.parametrize("path", ["services/Dockerfile", "loadtest/simulator/Dockerfile"])
+def test_the_same_sources_give_the_same_bytes(path: str) -> None:
+    """All that is dated by the build is dated anew, and what runs is copied from there."""
+    recipe = (PROJECT / path).read_text(encoding="utf-8")
+    _, _, root = recipe.partition("FROM ${RUN_IMAGE} AS root\n")
+    assert 'find / -xdev -newermt "@${SOURCE_DATE_EPOCH}"' in root.partition("FROM scratch")[0]
+    assert "COPY --from=root / /\n" in root
+    assert 'PYTHONTZPATH=""' in root
+
+
 def test_everything_an_image_copies_is_sent_to_the_builder() -> None:
     sent = [line[1:] for line in (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line.startswith("!")]
     for path in DOCKERFILES:
