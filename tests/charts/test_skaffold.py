@@ -1,6 +1,7 @@
 """skaffold.yaml keeps to its schema, and everything it names is there and renders. The tool itself is not needed."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -91,6 +92,16 @@ def test_what_it_builds_is_what_the_charts_run(profile: str) -> None:
     repository = values.get("global.image.repository", "heyday")
     built = {artifact["image"].replace("heyday", repository, 1) for artifact in config["build"]["artifacts"]}
     assert images == {f"{image}:built" for image in built}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_template_names_an_image_that_is_built(profile: str) -> None:
+    """skaffold puts <no value> where a name is unknown."""
+    config = applied(HEYDAY, profile)
+    templates = json.dumps(config["deploy"]["helm"]["releases"][0]["setValueTemplates"])
+    used = set(re.findall(r"IMAGE_(?:TAG|DOMAIN|REPO|REPO_NO_DOMAIN|DIGEST|FULLY_QUALIFIED)_(heyday_\w+)", templates))
+    assert len(re.findall(r"{{", templates)) == len(re.findall(r"IMAGE_\w+", templates))
+    assert used == {re.sub(r"\W", "_", artifact["image"]) for artifact in config["build"]["artifacts"]}
 
 
 @pytest.mark.usefixtures("helm")
