@@ -30,6 +30,23 @@ func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestBrowsersAreHeldToHTTPSWhereTheWorldCalls(t *testing.T) {
+	identity := append(newAuthority(t).settings("gateway"), withKeys(t))
+	for _, environment := range environments {
+		_, client := start(t, append(identity, "ENVIRONMENT="+environment)...)
+		want := ""
+		if environment == "staging" || environment == "production" {
+			want = "max-age=31536000; includeSubDomains"
+		}
+		// Errors too: nobody has shown who they are.
+		for _, path := range []string{"/api/v1/users/1", "/nothing", "/health/live", "/openapi.json"} {
+			if got := client.do("GET", path, "").header.Get("Strict-Transport-Security"); got != want {
+				t.Errorf("%s, %s: %q", environment, path, got)
+			}
+		}
+	}
+}
+
 func TestOnlyNamedOriginsMayCall(t *testing.T) {
 	_, client := start(t, "CORS_ALLOWED_ORIGINS=https://hr.example.com")
 	ask := func(origin string) answer {

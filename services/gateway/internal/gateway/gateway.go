@@ -120,7 +120,7 @@ func (g *Gateway) Close() error {
 
 func (g *Gateway) publicHandler(calls *api, mux http.Handler) http.Handler {
 	inner := headersWithin(g.settings.MaxHeaderBytes, shared(g.settings.CORSAllowedOrigins, compressed(g.publicPaths(calls, mux))))
-	return identified(observed(secured(inner), g.metrics, g.log))
+	return identified(observed(secured(inner, g.settings.isStrict()), g.metrics, g.log))
 }
 
 func (g *Gateway) internalHandler() http.Handler {

@@ -9,8 +9,12 @@ import (
 	"heyday/gateway/internal/identity"
 )
 
-// secured sets the headers that keep a browser from doing more with an answer than show its JSON.
-func secured(next http.Handler) http.Handler {
+// transportSecurity makes a browser that has once come by HTTPS come by nothing else for a year.
+const transportSecurity = "max-age=31536000; includeSubDomains"
+
+// secured sets the headers that keep a browser from doing more with an answer than show its JSON. With httpsOnly they also keep
+// it off plain HTTP: the gateway is served over HTTPS there, by what stands in front of it.
+func secured(next http.Handler, httpsOnly bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
@@ -19,6 +23,9 @@ func secured(next http.Handler) http.Handler {
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "private, no-cache") // a browser asks again, with If-None-Match
+		if httpsOnly {
+			header.Set("Strict-Transport-Security", transportSecurity)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
