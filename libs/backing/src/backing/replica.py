@@ -12,11 +12,14 @@ class Replica:
     def __init__(self, service: str, package: str, number: int, log_directory: Path) -> None:
         self.name = f"{service}-{number}"
         self.target = f"127.0.0.1:{free_port()}"
-        # Of its own, as in a cluster: so it answers alike whether the calls of others take TLS or not.
         self._health = f"127.0.0.1:{free_port()}"
-        self.address = f"grpc://{self._health}"
         self.metrics_address = f"127.0.0.1:{free_port()}"
         self.process = Process(self.name, [sys.executable, "-m", package], log_directory / f"{self.name}.log")
+
+    @property
+    def address(self) -> str:
+        """Where its API is called, and its health is asked; with TLS that of its health alone, which needs no certificate."""
+        return f"grpc://{self._health if self.process.environment.get('GRPC_TLS_CERTIFICATE_FILE') else self.target}"
 
     def configure(self, settings: Mapping[str, str]) -> None:
         """Sets the environment of the next start."""

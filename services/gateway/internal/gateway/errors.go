@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -54,12 +55,23 @@ func writeTooMany(w http.ResponseWriter, wait time.Duration) {
 
 // writeRPCError answers with an RPC's error, in the caller's spelling.
 func writeRPCError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
-	current, answer := callOf(ctx), status.Convert(err)
+	current, answer := callOf(ctx), withoutRetries(status.Convert(err))
 	httpStatus := runtime.HTTPStatusFromCode(answer.Code())
 	if answer.Code() == codes.Aborted && current.ifMatch != 0 {
 		httpStatus = http.StatusPreconditionFailed
 	}
 	writeStatus(w, httpStatus, forCaller(answer, current.route))
+}
+
+// withoutRetries takes away what gRPC puts before a service's words when a read was tried again in vain.
+func withoutRetries(answer *status.Status) *status.Status {
+	retries, words, found := strings.Cut(answer.Message(), " desc = ")
+	if !found || !strings.HasPrefix(retries, "max retries exhausted") {
+		return answer
+	}
+	changed := answer.Proto()
+	changed.Message = words
+	return status.FromProto(changed)
 }
 
 func forCaller(answer *status.Status, route *rest.Route) *status.Status {

@@ -46,6 +46,16 @@ func TestAServicesErrorsBecomeStatuses(t *testing.T) {
 	}
 }
 
+func TestAReadTriedInVainIsToldInTheServicesWords(t *testing.T) {
+	services, client := start(t)
+	info := &errdetails.ErrorInfo{Reason: "DATABASE_UNAVAILABLE", Domain: "heyday"}
+	services.answers(nil, withDetails(t, codes.Unavailable, "The database does not answer: desc = try again.", info))
+	problem := client.do("GET", "/api/v1/users?pageSize=1", "").problem(t)
+	if problem.Code != int(codes.Unavailable) || problem.Message != "The database does not answer: desc = try again." {
+		t.Errorf("%v", problem)
+	}
+}
+
 func TestFieldsAreSpelledAsTheCallerDid(t *testing.T) {
 	services, client := start(t)
 	services.answers(nil, withDetails(t, codes.InvalidArgument, "Two mistakes.", &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
