@@ -29,8 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster(k8s_manager: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster of KUBECONFIG, into which somebody has loaded the images; else one of kind, where there is docker."""
     if not HELM.exists():
-        pytest.skip("helm is not built: make tools-helm")
+        pytest.skip("there is no helm: make tools-helm")
     given = os.environ.get("KUBECONFIG", "")
+    options: list[str] = []
     if given:
         # A copy: the plugin may remove the file it is given.
         kubeconfig = tmp_path_factory.mktemp("cluster") / "kubeconfig"
@@ -38,9 +39,11 @@ def cluster(k8s_manager: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
         manager = k8s_manager("external")("heyday", None, kubeconfig)
     elif shutil.which("kind") and shutil.which("docker"):
         manager = k8s_manager("kind")("heyday", str(PROJECT / "k8s/kind/cluster.yaml"))
+        # With a configuration the plugin says neither, but loads images and deletes by its own name.
+        options = ["--name", manager.cluster_name, "--image", f"kindest/node:v{KUBERNETES}"]
     else:
         pytest.skip("no cluster: KUBECONFIG is not set, and there is no kind with docker")
-    manager.create(timeout=120)
+    manager.create(timeout=120, options=options)
     for image in IMAGES:
         manager.load_image(f"heyday/{image}:dev")
     yield Cluster(Path(manager.kubeconfig))

@@ -1,7 +1,9 @@
 """Calls meet every replica, and no change of the mesh fails one."""
 
+import json
 import re
 import time
+from datetime import UTC, datetime
 
 from charts.rendering import RELEASE, json_change
 from kubernetes.cluster import DEPLOYMENTS, Cluster, eventually
@@ -38,15 +40,19 @@ def test_calls_are_spread_and_a_new_replica_gets_its_share(installed: Cluster) -
 
 
 def test_upgrade_and_rollback_fail_no_call_and_lose_or_double_no_greeting(installed: Cluster, campaign: Campaign) -> None:
-    revision = installed.helm("history", RELEASE, "--output", "json").count('"revision"')
+    revision = json.loads(installed.helm("history", RELEASE, "--output", "json"))[-1]["revision"]
     with traffic(installed) as tally:
-        ids, at = campaign.plan(3000, due_in=5)
+        # From before the first pod goes until after the last has come.
+        bursts = [campaign.plan(500, due_in=5 + 5 * number) for number in range(50)]
+        ids, at = [each for burst, _ in bursts for each in burst], bursts[-1][1]
         installed.upgrade(*(json_change(f"{chart}.common.podAnnotations.try", "next") for chart in DEPLOYMENTS))
         installed.helm("rollback", RELEASE, str(revision), "--wait", "--timeout", "6m")
         installed.roll_out(*DEPLOYMENTS)
-    result = campaign.settle(ids, at, within=300)
+        assert datetime.now(UTC) < at, "the roll-outs outlasted the bursts"
+    result = campaign.settle(ids, at, within=120)
     print(f"{tally.fine} rounds of calls, the slowest {tally.slowest} s; {result}")
     assert tally.failures == []
+    assert tally.fine > 100
     assert result.violations == []
 
 
