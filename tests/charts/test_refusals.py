@@ -24,6 +24,7 @@ TYPING = {
     json_change(
         "user-service.common.autoscaling.minReplicas", 11
     ): "user-service: common.autoscaling.minReplicas .11. is above maxReplicas .8.",
+    json_change("dispatcher-service.common.settings.PROVIDER_URL", "<no value>"): "PROVIDER_URL",
     json_change("gateway.common.keda.enabled", True): "gateway: common.keda needs a topic or schedules",
     json_change("notifier-service.common.keda", {"enabled": True, "consumerGroup": ""}): "common.keda.consumerGroup is needed with a topic",
     json_change("gateway.ingress", {"enabled": True}): "host",

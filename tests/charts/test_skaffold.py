@@ -84,7 +84,7 @@ def test_every_stage_and_argument_is_in_its_dockerfile(profile: str) -> None:
 def test_what_it_builds_is_what_the_charts_run(profile: str) -> None:
     config = applied(HEYDAY, profile)
     release = config["deploy"]["helm"]["releases"][0]
-    values = {**release.get("setValues", {}), **dict.fromkeys(release["setValueTemplates"], "built")}
+    values = {**release.get("setValues", {}), **{key: "built" for key, text in release["setValueTemplates"].items() if "IMAGE_" in text}}
     chosen = [argument for key, value in values.items() for argument in ("--set-json", f"{key}={json.dumps(value)}")]
     (file,) = release["valuesFiles"]
     text = run_helm("template", release["name"], release["chartPath"], *choose(Path(file).stem), *chosen)
@@ -96,12 +96,14 @@ def test_what_it_builds_is_what_the_charts_run(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_template_names_an_image_that_is_built(profile: str) -> None:
-    """skaffold puts <no value> where a name is unknown."""
+    """Or else a variable of the environment; where a name is unknown skaffold puts <no value>."""
     config = applied(HEYDAY, profile)
     templates = json.dumps(config["deploy"]["helm"]["releases"][0]["setValueTemplates"])
-    used = set(re.findall(r"IMAGE_(?:TAG|DOMAIN|REPO|REPO_NO_DOMAIN|DIGEST|FULLY_QUALIFIED)_(heyday_\w+)", templates))
-    assert len(re.findall(r"{{", templates)) == len(re.findall(r"IMAGE_\w+", templates))
-    assert used == {re.sub(r"\W", "_", artifact["image"]) for artifact in config["build"]["artifacts"]}
+    built = {re.sub(r"\W", "_", artifact["image"]) for artifact in config["build"]["artifacts"]}
+    known = {f"IMAGE_{part}_{image}" for part in ("TAG", "DOMAIN") for image in built} | {"PROVIDER_URL"}
+    used = set(re.findall(r"{{\.(\w+)}}", templates))
+    assert used <= known
+    assert {f"IMAGE_TAG_{image}" for image in built} <= used
 
 
 @pytest.mark.usefixtures("helm")
