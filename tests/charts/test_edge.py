@@ -23,6 +23,12 @@ def test_a_route_stands_at_the_tls_listener_alone(environment: str) -> None:
     validate(route)
 
 
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_route_at_any_listener_is_refused(environment: str) -> None:
+    with pytest.raises(Refused, match=f"each need the TLS listener as sectionName in {environment}"):
+        routes(environment, parentRefs=[TLS_LISTENER, {"name": "public"}])
+
+
 def test_a_second_route_sends_plain_http_to_https() -> None:
     objects = routes("production", redirect=True)
     assert len(objects) == 2
@@ -47,7 +53,7 @@ def test_each_gateway_redirects_once_at_the_listener_that_is_named() -> None:
 @pytest.mark.parametrize("environment", ["development", "production"])
 @pytest.mark.parametrize("parent", [{"name": "public"}, PLAIN_LISTENER], ids=["any listener", "the plain listener"])
 def test_the_api_and_its_redirect_do_not_share_a_listener(environment: str, parent: dict[str, str]) -> None:
-    with pytest.raises(Refused, match=r"gateway\.httpRoute\.redirect needs the TLS listener as sectionName"):
+    with pytest.raises(Refused, match="TLS listener as sectionName"):
         routes(environment, redirect=True, parentRefs=[TLS_LISTENER, parent])
 
 

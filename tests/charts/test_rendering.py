@@ -12,7 +12,7 @@ OPTIONS = (
     json_change("global.monitoring.serviceMonitor", True),
     json_change("global.otlpEndpoint", "http://collector.monitoring:4317"),
     json_change("gateway.ingress", {"enabled": True, "host": "api.example.org", "tlsSecret": "api-tls", "className": "nginx"}),
-    json_change("gateway.httpRoute", {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["api.example.org"]}),
+    json_change("gateway.httpRoute", {"enabled": True, "parentRefs": [{"name": "public", "sectionName": "https"}], "redirect": True}),
     json_change("notifier-service.common.keda.enabled", True),
     json_change(
         "notifier-service.common.keda.schedules", [{"timezone": "Etc/UTC", "start": "50 * * * *", "end": "10 * * * *", "replicas": 20}]
