@@ -77,18 +77,13 @@ def _come_and_go(campaign: Campaign, turn: int) -> None:
     server.restart(changing)
 
 
-@contextmanager
-def _gateway_restarted(campaign: Campaign) -> Iterator[None]:
-    yield
-    server.restart(campaign.mesh.gateway)
-
-
 def _rolling(service: str) -> Fault:
     @contextmanager
     def fault(campaign: Campaign) -> Iterator[None]:
         yield
-        for replica in campaign.mesh.replicas[service]:
-            server.restart(replica)
+        for name, part in campaign.mesh.parts():
+            if name.startswith(service):
+                server.restart(part)
 
     return fault
 
@@ -139,10 +134,9 @@ OUTAGES = [
         "the wire to the provider is dead", rewired(("dispatcher-service",), "PROVIDER_URL", _simulator, _dead), lead_seconds=12, seconds=10
     ),
     Outage("notifiers come and go", again_and_again(_come_and_go, 1.0), seconds=15),
-    Outage("restart of the gateway", _gateway_restarted, seconds=0.3),
     *(
         Outage(f"rolling restart of {name}", _rolling(name), seconds=0.3)
-        for name in ("user-service", "scheduler-service", "notifier-service", "dispatcher-service")
+        for name in ("gateway", "user-service", "scheduler-service", "notifier-service", "dispatcher-service")
     ),
 ]
 

@@ -13,7 +13,6 @@ from urllib.error import HTTPError
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from e2e.sky import Sky
 from invariants import connect, violations
@@ -86,10 +85,10 @@ def test_a_change_meets_the_greeting_on_its_way(campaign: Campaign, service: str
             changed_at[user] = datetime.now(UTC)
     wait_until(lambda: have_come(campaign, changes), 60, "the plan to hear of all changes")
     result = campaign.settle([], datetime.now(UTC), within=150)
-    plan = plan_of(campaign, changes)
+    messages = [message for message in result.facts.plan.values() if str(message.user_id) in changes]
+    plan = {str(message.user_id): message.state for message in messages}
     print(seam, Counter((change.__name__, plan.get(user)) for user, change in changes.items()), result)
-    users = {message.id: str(message.user_id) for message in result.facts.plan.values()}
-    withdrawn_at = {key: changed_at[user] for key, user in users.items() if changes.get(user) is removal}
+    withdrawn_at = {message.id: changed_at[user] for message in messages if changes[user := str(message.user_id)] is removal}
     assert violations(replace(result.facts, withdrawn_at=withdrawn_at)) == []
     for user, change in changes.items():
         assert plan.get(user) in ENDS[change]
@@ -100,12 +99,6 @@ def have_come(campaign: Campaign, changes: Collection[str]) -> bool:
     with connect(campaign.mesh, "scheduler") as plan:
         row = plan.execute("SELECT count(*) FROM recipients WHERE user_id = ANY(%s::uuid[]) AND version > 1", [list(changes)]).fetchone()
     return row is not None and row[0] == len(changes)
-
-
-def plan_of(campaign: Campaign, users: Collection[str]) -> dict[str, str]:
-    """The state of each person's only message."""
-    messages = campaign.settle([], datetime.now(UTC), within=0).facts.plan.values()
-    return {str(message.user_id): message.state for message in messages if str(message.user_id) in users}
 
 
 def plan_at_once(campaign: Campaign, _: int) -> int:
@@ -129,9 +122,8 @@ def test_fifty_concurrent_plans_make_one_message_each(campaign: Campaign) -> Non
     assert {message.id: message.state for message in plan.values()} == dict.fromkeys(ids, "SCHEDULED")
 
 
-def are_members(campaign: Campaign, group: str, number: int) -> bool:
-    admin = AdminClient({"bootstrap.servers": campaign.mesh.kafka.bootstrap_servers})
-    return len(admin.describe_consumer_groups([group])[group].result(10).members) == number
+def are_all_members(campaign: Campaign, group: str) -> bool:
+    return campaign.mesh.kafka.members(group) == CROWD
 
 
 @pytest.mark.slow
@@ -143,7 +135,7 @@ def test_eight_schedulers_and_eight_notifiers_send_once(campaign: Campaign) -> N
         for service in services:
             campaign.mesh.scale(service, CROWD)
         for group in ("notifier.due", "scheduler.message-outcome"):
-            wait_until(partial(are_members, campaign, group, CROWD), 60, f"eight members of {group}")
+            wait_until(partial(are_all_members, campaign, group), 60, f"eight members of {group}")
         ids, at = campaign.plan(GREETINGS, due_in=10)
         result = campaign.settle(ids, at, within=200)
     finally:

@@ -1,4 +1,11 @@
 {{/*
+Not empty in the environments that are open to the world.
+*/}}
+{{- define "common.isStrict" -}}
+{{- if has .Values.common.global.environment (list "staging" "production") -}}true{{- end -}}
+{{- end -}}
+
+{{/*
 Refuses what cannot work anywhere, and in staging and production what is fit for a laptop only. Renders nothing.
 */}}
 {{- define "common.checks" -}}
@@ -10,7 +17,7 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- end -}}
 {{- end -}}
 {{- if $common.keda.enabled -}}{{ include "common.checkKeda" . }}{{- end -}}
-{{- if has $global.environment (list "staging" "production") -}}
+{{- if include "common.isStrict" . -}}
 {{- if and $common.postgres.role (ne $global.postgres.tls "verify-full") -}}
 {{- fail (printf "global.postgres.tls must be verify-full in %s: connections to Postgres have to be encrypted and the server verified." $global.environment) -}}
 {{- end -}}

@@ -231,7 +231,6 @@ class Mesh:
         self._settings = settings
         self._producer = producer
         servers = settings["kafka_bootstrap_servers"]
-        self._admin = AdminClient({"bootstrap.servers": servers})
         self.outcome_topic = Topic(servers, bootstrap.OUTCOME_TOPIC)
         self.dead_letter_topic = Topic(servers, bootstrap.DEAD_LETTER_TOPIC)
         self.poison_topic = Topic(servers, bootstrap.POISON_TOPIC)
@@ -255,11 +254,6 @@ class Mesh:
         """One replica as a process of its own."""
         given = {name.upper(): str(value) for name, value in {**self._settings, **settings}.items()}
         return subprocess.Popen([sys.executable, "-m", "notifier_service"], env={**os.environ, **given}, stdout=subprocess.DEVNULL)
-
-    def replicas(self) -> int:
-        """How many consume due messages together."""
-        described = self._admin.describe_consumer_groups([bootstrap.DUE_GROUP])[bootstrap.DUE_GROUP].result()
-        return len(described.members)
 
     async def emit(self, records: Sequence[MessageDue]) -> None:
         await self._producer.produce([Record(bootstrap.DUE_TOPIC, each.user_id, each.SerializeToString()) for each in records])

@@ -98,6 +98,11 @@ class Kafka:
         """The topic's partitions; empty for one that is not there."""
         return sorted(self._admin().list_topics(timeout=10).topics[topic].partitions)
 
+    def members(self, group: str) -> int:
+        """How many consume together in the group."""
+        admin = self._admin()  # what it has begun ends with it
+        return len(admin.describe_consumer_groups([group])[group].result(timeout=10).members)
+
     def add_user(self, name: str, password: str) -> None:
         """Lets a user in by the second door."""
         known = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)

@@ -13,6 +13,7 @@ import pytest
 from backing import server
 from heyday.notifier.v1.message_outcome_pb2 import MessageOutcome
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
+from notifier_service.bootstrap import DUE_GROUP
 from servicekit.testing import wait_until
 
 Make = Callable[..., MessageDue]
@@ -58,12 +59,14 @@ async def test_a_replica_that_dies_loses_nothing(mesh: Any, dispatcher: Any, due
     assert {dispatcher[0].calls[due.id] for due in dues} == {calls}
 
 
-async def test_replicas_share_and_hand_over_without_a_repeat(mesh: Any, dispatcher: Any, due_record: Make) -> None:
+async def test_replicas_share_and_hand_over_without_a_repeat(mesh: Any, dispatcher: Any, due_record: Make, kafka_server: Any) -> None:
     dues = [due_record() for _ in range(600)]
     async with ended(mesh.process()):
         await mesh.emit(dues[:200])
         async with ended(mesh.process()):
-            await wait_until(lambda: mesh.replicas() == 2, timeout_seconds=60, interval_seconds=0.1, what="the second replica")
+            await wait_until(
+                lambda: kafka_server.members(DUE_GROUP) == 2, timeout_seconds=60, interval_seconds=0.1, what="the second replica"
+            )
             for start in range(200, 500, 50):
                 await mesh.emit(dues[start : start + 50])
                 await asyncio.sleep(1)
