@@ -28,6 +28,14 @@ def without_postgres(world: World) -> Iterator[None]:
     eventually(lambda: inside.call("GET", "/health/detailed").status == 200, "the services to be ready again", seconds=60)
 
 
+def assert_unavailable(world: World, method: str, path: str, body: object) -> None:
+    answer = world.api.call(method, path, body)
+    assert (answer.status, answer.json["code"]) == (503, 14), f"{method} {path}: {answer.content!r}"
+    assert answer.headers["retry-after"]
+    internal = ("postgres", "sql", "connection", "127.0.0.1", "rpc error", "retries")
+    assert not any(word in answer.content.decode().lower() for word in internal)
+
+
 def test_reads_come_from_the_cache_and_are_counted(world: World) -> None:
     user = world.create()
     before = cache_hits(world)
@@ -76,13 +84,26 @@ def test_without_postgres_cached_users_are_served_and_the_rest_fails_fast(world:
             ("GET", "/api/v1/deliveries", None),
         ):
             began = monotonic()
-            answer = world.api.call(method, path, body)
-            assert (answer.status, answer.json["code"]) == (503, 14), f"{method} {path}: {answer.content!r}"
-            assert answer.headers["retry-after"]
+            assert_unavailable(world, method, path, body)
             assert monotonic() - began < 8
-            assert not any(
-                word in answer.content.decode().lower() for word in ("postgres", "sql", "connection", "127.0.0.1", "rpc error", "retries")
-            )
+
+
+def test_while_postgres_hangs_cached_users_are_served_and_the_rest_fails_fast(world: World, without_postgres: None) -> None:
+    cached = world.create()
+    calls = (("POST", USERS, somebody()), ("GET", "/api/v1/messages", None), ("GET", "/api/v1/deliveries", None))
+    world.mesh.postgres.process.pause()
+    try:
+        for method, path, body in calls:  # The first finds out, within its time.
+            assert_unavailable(world, method, path, body)
+        inside = Api(world.mesh.internal_url)
+        eventually(lambda: inside.call("GET", "/health/detailed").status == 503, "the services to be known as not ready", seconds=60)
+        for method, path, body in calls:
+            began = monotonic()
+            assert_unavailable(world, method, path, body)
+            assert monotonic() - began < 3
+        assert world.api.ok("GET", f"{USERS}/{cached['id']}") == cached
+    finally:
+        world.mesh.postgres.process.resume()
 
 
 def test_after_postgres_is_back_greetings_go_out(world: World) -> None:

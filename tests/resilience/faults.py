@@ -7,8 +7,8 @@ from typing import Any
 
 from backing import server
 from backing.server import Server
+from backing.wire import Wire
 from resilience.campaign import Campaign
-from resilience.proxy import Wire
 
 Fault = Callable[[Campaign], AbstractContextManager[None]]
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backing import server
+from backing.wire import Wire
 from resilience.campaign import Campaign
 from resilience.due_topic import TOPIC
 from resilience.faults import Fault, again_and_again, gone, killed, provider, rewired, set_to, together
-from resilience.proxy import Wire
 from resilience.steady import look
 from servicekit import topics
 
@@ -120,7 +120,7 @@ OUTAGES = [
     Outage("postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), seconds=6, is_quick=True),
     Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
     Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15),
-    Outage("one connection to postgres", set_to(_BOTH, DATABASE_POOL_SIZE="1", DATABASE_POOL_OVERFLOW="0"), lead_seconds=25, seconds=15),
+    Outage("one connection to postgres", set_to(_BOTH, DATABASE_POOL_SIZE="1", DATABASE_POOL_OVERFLOW="0"), lead_seconds=45, seconds=15),
     Outage("provider down for a minute with breaker and backoff a tenth of theirs", _PROVIDER_DOWN, lead_seconds=25, seconds=60),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), seconds=20),
     Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), seconds=60),

@@ -59,6 +59,7 @@ class AlreadyExists(DomainError):
 
     def __init__(self, message: str | None = None, *, field: str = "", metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message, metadata=metadata)
+        #: As callers spell it; several with commas between.
         self.field = field
 
 

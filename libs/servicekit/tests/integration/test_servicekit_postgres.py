@@ -1,17 +1,21 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backing.pytest_plugin import CreateDatabase
+from backing.wire import Wire
+from servicekit import grpc_context
+from servicekit.clock import monotonic
 from servicekit.errors import Unavailable
+from servicekit.grpc_context import RequestContext
 from servicekit.postgres import (
     BigintArray,
     BoolArray,
@@ -153,6 +157,63 @@ async def test_a_statement_past_its_time_is_ended_and_says_unavailable(database:
         async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_sleep(5)"))
     await engine.dispose()
+
+
+@asynccontextmanager
+async def _engine_over_a_wire(url: str, **settings: float) -> AsyncIterator[tuple[AsyncEngine, Wire]]:
+    address = make_url(url)
+    with Wire(f"{address.host}:{address.port}") as wire:
+        far = address.set(host="127.0.0.1", port=int(wire.address.rpartition(":")[2]))
+        engine = create_engine(_settings(far.render_as_string(hide_password=False), **settings), "over-a-wire")
+        yield engine, wire
+        await engine.dispose()
+
+
+async def test_a_silent_server_is_not_waited_for_and_known_to_be_silent_until_it_answers(database: CreateDatabase) -> None:
+    url = database("servicekit", migrate=None).url
+    async with _engine_over_a_wire(url, database_statement_timeout_seconds=0.1, database_connect_timeout_seconds=2) as (engine, wire):
+        await ping(engine)
+        wire.is_dead = True
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(20):
+                await ping(engine)
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(20):
+                await ping(engine)  # by a new connection
+        tried = wire.joined
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                async with transaction(engine) as connection:
+                    await database_now(connection)
+        assert wire.joined == tried, "only probes try a silent server"
+        wire.is_dead = False
+        await ping(engine)
+        async with transaction(engine) as connection:
+            await database_now(connection)
+
+
+async def test_a_served_call_hears_of_a_silent_server_before_its_time_is_over(database: CreateDatabase) -> None:
+    async with _engine_over_a_wire(database("servicekit", migrate=None).url) as (engine, wire):
+        await ping(engine)
+        wire.is_dead = True
+        with grpc_context.serving(RequestContext(deadline=monotonic() + 6)), pytest.raises(Unavailable):
+            async with asyncio.timeout(5.9):
+                await ping(engine)
+
+
+async def test_a_slow_statement_is_no_silent_server(engine: AsyncEngine) -> None:
+    async def look_again_and_again() -> None:
+        while True:
+            await ping(engine)
+            await asyncio.sleep(0.1)
+
+    looks = asyncio.create_task(look_again_and_again())
+    with grpc_context.serving(RequestContext(deadline=monotonic() + 1)), pytest.raises(Unavailable):
+        async with transaction(engine) as connection:
+            await connection.execute(text("SELECT pg_sleep(20)"))
+    async with transaction(engine) as connection:
+        await database_now(connection)
+    looks.cancel()
 
 
 async def test_statements_are_counted_on_both_ways(engine: AsyncEngine) -> None:

@@ -337,7 +337,7 @@ async def test_took_unsure_a_buried_claim_is_unsure_and_fenced_off(world: Any, m
     outcome = await cancel(world, cancel_of(due)) if by == "cancel" else (await claim_one(world, due)).outcome
     assert (outcome.result, outcome.unsure) == (State.CANCELLED, True)
     entry = await state_of(world, due)
-    assert (entry.state, entry.unsure) == (State.CANCELLED, True)
+    assert (entry.state, entry.unsure) == (State.UNCERTAIN, True)
     assert await world.ledger.record([await end(world, due, judgement, REFUSED)]) == frozenset()
     assert await world.ledger.record([await end(world, due, judgement, ACCEPTED)]) == {due.id}
     assert (await state_of(world, due)).state is State.SENT

@@ -34,6 +34,13 @@ class ExternalIdTaken(AlreadyExists):
         super().__init__(field="externalId")
 
 
+class EmailAndExternalIdTaken(AlreadyExists):
+    """Other users have this email and this external id."""
+
+    def __init__(self) -> None:
+        super().__init__(field="email,externalId")
+
+
 class RequestIdReused(InvalidArgument):
     """This request id was used for another request: choose a new one."""
 

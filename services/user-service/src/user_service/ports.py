@@ -37,12 +37,12 @@ class UnitOfWork(Protocol):
         """The user, locked against other writers until the unit of work ends. Raises UserNotFound."""
 
     async def add(self, user: User) -> None:
-        """Store a new user and its event. Raises EmailTaken or ExternalIdTaken."""
+        """Store a new user and its event. Raises EmailTaken or ExternalIdTaken, or both in one, at the latest when the unit ends."""
 
     async def save(self, user: User) -> None:
         """Store the next version of a user and its event.
 
-        Raises StaleVersion unless the version before it is stored, EmailTaken or ExternalIdTaken.
+        Raises StaleVersion unless the version before it is stored, else as `add` does.
         """
 
     async def remember(self, request: Request, user: User) -> Remembered | None:

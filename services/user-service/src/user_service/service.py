@@ -157,7 +157,8 @@ class UserService:
         try:
             return await self._store.transact(work)
         except AlreadyExists as error:
-            metrics.CONFLICTS.labels(error.field).inc()
+            for name in error.field.split(","):
+                metrics.CONFLICTS.labels(name).inc()
             raise
         except StaleVersion:
             metrics.CONFLICTS.labels("version").inc()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from user_service.domain import EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
+from user_service.domain import EmailAndExternalIdTaken, EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
 from user_service.filters import UserFilter
 from user_service.ports import Request, UnitOfWork, UserStore
 from user_service.profile import Profile
@@ -94,6 +94,20 @@ async def test_ten_creates_of_one_email_make_one_user(any_store: UserStore, new_
 async def test_ten_creates_of_one_external_id_make_one_user(any_store: UserStore, new_user: MakeUser) -> None:
     results = await asyncio.gather(*(add(any_store, new_user(external_id="hr-7")) for _ in range(10)), return_exceptions=True)
     assert [type(result) for result in results if result is not None] == [ExternalIdTaken] * 9
+
+
+async def test_an_email_and_an_external_id_taken_by_two_others_are_told_of_at_once(any_store: UserStore, new_user: MakeUser) -> None:
+    ada, grace = new_user(email="ada@example.com"), new_user(external_id="hr-7")
+    await add(any_store, ada)
+    await add(any_store, grace)
+    with pytest.raises(EmailAndExternalIdTaken):
+        await add(any_store, new_user(email="ADA@example.com", external_id="hr-7"))
+    mover = new_user(email="mover@example.com", external_id="hr-8")
+    await add(any_store, mover)
+    with pytest.raises(EmailAndExternalIdTaken):
+        await save(any_store, mover.changed(replace(mover.profile, email="ada@example.com", external_id="hr-7"), mover.created_at))
+    with pytest.raises(EmailTaken):
+        await save(any_store, mover.changed(replace(mover.profile, email="ada@example.com"), mover.created_at))
 
 
 async def test_a_deleted_users_email_is_free_until_the_user_is_restored(any_store: UserStore, new_user: MakeUser) -> None:

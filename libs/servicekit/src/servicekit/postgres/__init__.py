@@ -15,7 +15,8 @@ from servicekit.postgres.binary import (
 from servicekit.postgres.cursors import BinaryCursor, binary_cursor, raw
 from servicekit.postgres.engine import create_engine, database_now, ping
 from servicekit.postgres.migrations import migrate
-from servicekit.postgres.transactions import DatabaseUnavailable, retrying, transaction, violated_constraint
+from servicekit.postgres.patience import DatabaseUnavailable
+from servicekit.postgres.transactions import retrying, transaction, violated_constraint
 
 __all__ = [
     "BigintArray",

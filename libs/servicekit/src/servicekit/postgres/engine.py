@@ -5,15 +5,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from servicekit.postgres import patience
 from servicekit.postgres.metrics import Statements, is_full, measure
 from servicekit.postgres.transactions import transaction
 from servicekit.settings import PostgresSettings
 
 _NOW = text("SELECT clock_timestamp()")
+#: The server's own word that a statement took too long has to arrive before it is taken to be silent.
+_ROOM_FOR_THE_WIRE_SECONDS = 2.0
 
 
 def create_engine(settings: PostgresSettings, application_name: str) -> AsyncEngine:
     """An engine over psycopg with a bounded pool and time-outs by setting; statements and pool are measured. Connects when first used."""
+    known = patience.Patience(application_name, settings.database_statement_timeout_seconds + _ROOM_FOR_THE_WIRE_SECONDS)
     engine = create_async_engine(
         make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg"),
         pool_size=settings.database_pool_size,
@@ -23,12 +27,14 @@ def create_engine(settings: PostgresSettings, application_name: str) -> AsyncEng
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
+            "async_creator_fn": patience.connecting(known),
             "application_name": application_name,
             "connect_timeout": settings.database_connect_timeout_seconds,
             "options": _server_options(settings),
             "keepalives_idle": 30,
         },
     )
+    patience.keep(engine, known)
     measure(engine.sync_engine, Statements(application_name, settings.database_slow_statement_milliseconds / 1000), application_name)
     return engine
 
@@ -46,7 +52,7 @@ async def ping(engine: AsyncEngine) -> None:
     """
     if is_full(engine):
         return
-    async with transaction(engine) as connection:
+    async with transaction(engine, is_probe=True) as connection:
         await connection.execute(_NOW)
 
 

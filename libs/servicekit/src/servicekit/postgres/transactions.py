@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from servicekit.errors import Unavailable
+from servicekit.postgres import patience
+from servicekit.postgres.patience import DatabaseUnavailable
 
 T = TypeVar("T")
 
@@ -21,17 +22,14 @@ _OUT_OF_REACH = (psycopg.OperationalError, psycopg.InterfaceError)
 _ABOUT_THE_STATEMENT = (*_REPEATABLE, postgres_errors.DiskFull, postgres_errors.ProgramLimitExceeded)
 
 
-class DatabaseUnavailable(Unavailable):
-    """The database does not answer: try again shortly."""
-
-
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine, *, is_probe: bool = False) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction: committed when the block ends, rolled back when it raises.
 
-    A lost or refused connection, a full pool or a time-out raises `DatabaseUnavailable`; after one raised by the commit itself the
-    transaction may have been applied.
+    A lost or refused connection, a full pool or a time-out raises `DatabaseUnavailable`, a server known to be silent at once unless this is
+    a probe; after one raised by the commit itself the transaction may have been applied.
     """
+    patience.enter(engine, to_try=is_probe)
     try:
         async with engine.begin() as connection:
             yield connection

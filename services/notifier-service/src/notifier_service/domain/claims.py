@@ -124,10 +124,10 @@ def _bury(entry: Entry, now_us: int, fence: int) -> Entry:
     """End what the tomb covers and is still open. A lapsed claim's holder is fenced off, and may have sent."""
     if entry.revision > entry.tomb or entry.state not in (State.CLAIMED, State.RELEASED, State.RETRY):
         return entry
-    ended = entry._replace(state=State.CANCELLED, reason=Reason.CANCELLED, lease_until_us=None, next_attempt_us=None, updated_us=now_us)
-    if entry.state is not State.CLAIMED:
-        return ended
-    return ended._replace(fence=fence, unsure=True, first_unsure_us=entry.first_unsure_us or entry.claimed_us)
+    if entry.state is State.CLAIMED:
+        entry = entry._replace(fence=fence, unsure=True, first_unsure_us=entry.first_unsure_us or entry.claimed_us)
+    state = State.UNCERTAIN if entry.unsure else State.CANCELLED
+    return entry._replace(state=state, reason=Reason.CANCELLED, lease_until_us=None, next_attempt_us=None, updated_us=now_us)
 
 
 def _cancelled(entry: Entry, revision: int, traceparent: str) -> Outcome:

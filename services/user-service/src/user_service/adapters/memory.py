@@ -10,7 +10,7 @@ from uuid import UUID
 
 from servicekit.clock import Clock
 from servicekit.errors import Unavailable
-from user_service.domain import EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
+from user_service.domain import EmailAndExternalIdTaken, EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
 from user_service.filters import UserFilter
 from user_service.ports import Remembered, Request, UnitOfWork
 from user_service.text import email_key
@@ -33,13 +33,14 @@ class State:
         return State(copy(self.users), copy(self.owners), copy(self.events), copy(self.requests), self.generation)
 
     def store(self, user: User) -> None:
-        """Raises EmailTaken or ExternalIdTaken."""
+        """Raises EmailTaken, ExternalIdTaken or both in one."""
         before = self.users.get(user.id)
         for name in _names(before) if before else ():
             del self.owners[name]
+        taken = [name for name in _names(user) if name in self.owners]
+        if taken:
+            raise EmailAndExternalIdTaken if len(taken) > 1 else EmailTaken if taken[0][0] == "email" else ExternalIdTaken
         for name in _names(user):
-            if name in self.owners:
-                raise EmailTaken if name[0] == "email" else ExternalIdTaken
             self.owners[name] = user.id
         self.users[user.id] = user
         self.events.append(user)

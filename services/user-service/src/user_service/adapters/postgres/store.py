@@ -4,19 +4,20 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Delete, Executable, bindparam, delete, func, insert, select, update
+from sqlalchemy import Delete, Executable, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from heyday.user.v1.user_changed_pb2 import UserChanged
+from servicekit.errors import AlreadyExists
 from servicekit.kafka import Record, traceparent
 from servicekit.outbox import Outbox
 from servicekit.postgres import database_now, retrying, transaction, violated_constraint
 from user_service import wire
 from user_service.adapters.postgres.listing import among, listing
 from user_service.adapters.postgres.tables import cache_generation, requests, to_row, to_user, users
-from user_service.domain import EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
+from user_service.domain import EmailAndExternalIdTaken, EmailTaken, ExternalIdTaken, StaleVersion, User, UserNotFound
 from user_service.filters import UserFilter
 from user_service.ports import Remembered, Request, UnitOfWork
 
@@ -33,6 +34,11 @@ _SAVE = (
 )
 
 _TAKEN = {"users_live_email_key": EmailTaken, "users_live_external_id": ExternalIdTaken}
+_OTHERS = select(users.c.email_key, users.c.external_id).where(
+    users.c.deleted_at.is_(None),
+    users.c.id != bindparam("id"),
+    or_(users.c.email_key == bindparam("email_key"), users.c.external_id == bindparam("external_id")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,10 @@ class PostgresUserStore:
         self._clock_offset = clock_offset
 
     async def transact(self, work: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        return await retrying(self._engine, lambda connection: work(PostgresUnitOfWork(connection, self._events, self._clock_offset)))
+        try:
+            return await retrying(self._engine, lambda connection: work(PostgresUnitOfWork(connection, self._events, self._clock_offset)))
+        except _Taken as refused:
+            raise await self._all_that_is_taken(refused) from None
 
     async def get(self, user_id: UUID) -> User:
         found = await self._users(_GET, {"user_id": user_id})
@@ -75,6 +84,16 @@ class PostgresUserStore:
         async with transaction(self._engine) as connection:
             return (await connection.execute(forgetting(older_than_hours))).rowcount
 
+    async def _all_that_is_taken(self, refused: "_Taken") -> AlreadyExists:
+        """Postgres names the first index that refuses a row; a person wants to hear of both at once."""
+        values = {name: refused.row[name] for name in ("id", "email_key", "external_id")}
+        async with transaction(self._engine) as connection:
+            others = list(await connection.execute(_OTHERS, values))
+        emails, external_ids = {other.email_key for other in others}, {other.external_id for other in others}
+        if values["email_key"] in emails and values["external_id"] in external_ids - {None}:
+            return EmailAndExternalIdTaken()
+        return refused.first
+
     async def _users(self, statement: Executable, values: dict[str, UUID] | None = None) -> list[User]:
         async with transaction(self._engine) as connection:
             return [to_user(row) for row in await connection.execute(statement, values)]
@@ -83,6 +102,15 @@ class PostgresUserStore:
 def forgetting(older_than_hours: float) -> Delete:
     # Not clock_timestamp(): it may change from row to row, and so no index could be used.
     return delete(requests).where(requests.c.created_at < func.now() - timedelta(hours=older_than_hours))
+
+
+class _Taken(Exception):
+    """A row was refused by one of the unique indices."""
+
+    def __init__(self, first: AlreadyExists, row: dict[str, Any]) -> None:
+        super().__init__()
+        self.first = first
+        self.row = row
 
 
 class PostgresUnitOfWork:
@@ -139,7 +167,7 @@ class PostgresUnitOfWork:
             taken = _TAKEN.get(violated_constraint(error) or "")
             if taken is None:
                 raise
-            raise taken from None
+            raise _Taken(taken(), values) from None
 
     async def _tell(self, user: User) -> None:
         snapshot = wire.to_snapshot(user, self._events.epoch, traceparent())

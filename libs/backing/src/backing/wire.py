@@ -21,6 +21,8 @@ class Wire:
         self.delay_seconds = 0.0
         #: What comes is taken, and never passed on.
         self.is_dead = False
+        #: Connections there have been.
+        self.joined = 0
         self._ends: set[StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="wire", daemon=True)
@@ -50,6 +52,7 @@ class Wire:
             end.transport.abort()
 
     async def _join(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self.joined += 1
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
         except OSError:
