@@ -20,7 +20,7 @@ from servicekit.errors import Unavailable
 
 #: A silent server that nobody probes is tried this often.
 TRY_EVERY_SECONDS = 5.0
-#: Even a call with hardly any time left waits this long: a busy process is no silent server.
+#: Even a call with hardly any time left waits this long: a busy process is no silent server. It is all that a call gives a silent one.
 SHORTEST_WAIT_SECONDS = 2.0
 
 _log = structlog.get_logger()
@@ -56,7 +56,9 @@ class Patience:
     def seconds(self) -> float:
         """How long to wait for an answer. A call that is served waits half of its time: its caller shall hear why, not run out of time."""
         left = grpc_context.current().seconds_left()
-        return self._answer_seconds if left is None else min(self._answer_seconds, max(left / 2, SHORTEST_WAIT_SECONDS))
+        if left is None:  # Nobody is kept waiting; and somebody must have the patience to find a slow server alive.
+            return self._answer_seconds
+        return min(self._answer_seconds, SHORTEST_WAIT_SECONDS if self._is_silent else max(left / 2, SHORTEST_WAIT_SECONDS))
 
     def answered(self) -> None:
         self._answered_at = monotonic()
