@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from occasions.civil import CivilDate
 from occasions.identity import message_id
@@ -258,6 +260,28 @@ async def test_an_edit_beside_a_planner_leaves_one_plan(engine: Any) -> None:
     for user in users:
         open_dates = [message.local_date for message in await desk.messages(user.user_id) if message.state is State.SCHEDULED]
         assert open_dates == [date(2026, 3, 11)]
+
+
+async def test_a_planner_waits_for_an_edit_that_has_not_committed_and_heeds_it(engine: Any) -> None:
+    from scheduler_service.testing import PostgresWorld
+
+    desk = Desk(PostgresWorld(engine))
+    await desk.take(FAR, person())
+    async with engine.begin() as edit:
+        await edit.execute(text("UPDATE occasions SET day = 11 WHERE user_id = :user_id AND kind = 'birthday'"), {"user_id": ADA})
+        planning = asyncio.create_task(desk.planner(EVE).plan())
+        for _ in range(1000):
+            if planning.done() or await _somebody_waits(engine):
+                break
+            await asyncio.sleep(0.02)
+    await planning
+    assert await desk.messages(ADA) == []
+
+
+async def _somebody_waits(engine: AsyncEngine) -> bool:
+    waiting = text("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
+    async with engine.connect() as connection:
+        return bool((await connection.execute(waiting)).scalar_one())
 
 
 def _without(kind: str) -> PlanRules:
