@@ -122,6 +122,7 @@ OUTAGES = [
     Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15),
     Outage("one connection to postgres", set_to(_BOTH, DATABASE_POOL_SIZE="1", DATABASE_POOL_OVERFLOW="0"), lead_seconds=45, seconds=15),
     Outage("provider down for a minute with breaker and backoff a tenth of theirs", _PROVIDER_DOWN, lead_seconds=25, seconds=60),
+    Outage("provider down for ten minutes", provider(refuse_seconds=620), seconds=600, within_seconds=1000),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), seconds=20),
     Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), seconds=60),
     Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), seconds=10),
@@ -145,7 +146,7 @@ def _parameters() -> list[object]:
     return [pytest.param(each, id=each.name.replace(" ", "-"), marks=[] if each.is_quick else pytest.mark.slow) for each in OUTAGES]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1900)
 @pytest.mark.parametrize("outage", _parameters())
 def test_everybody_is_greeted_once(campaign: Campaign, outage: Outage) -> None:
     ids, at = campaign.plan(BEFORE, due_in=3)
