@@ -16,6 +16,8 @@ TYPING = {
     json_change("global.provider.kind", "pigeon"): "kind",
     json_change("user-service.common.replica", 3): "replica",
     json_change("user-service.common.settings", {"log_level": "debug"}): "log_level",
+    json_change("user-service.common.settings", {"CACHE_SECOND": 60}): "CACHE_SECOND",
+    json_change("gateway.common.settings", {"RATE_LIMIT": 60}): "RATE_LIMIT",
     json_change("user-service.common.autoscaling.targetCPU", 170): "targetCPU",
     json_change("user-service.common.image.digest", "latest"): "digest",
     json_change("user-service.common.resources.limits.memory", ["1Gi"]): "memory",

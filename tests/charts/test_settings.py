@@ -1,5 +1,6 @@
 """The charts and the services agree about settings, connections and partitions."""
 
+import json
 import re
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -41,6 +42,13 @@ def settings_class(service: str) -> type[ServiceSettings]:
     return found
 
 
+def names_read_by(service: str) -> set[str]:
+    if service == "gateway":
+        fields = (PROJECT / "services/gateway/internal/gateway/fields.go").read_text(encoding="utf-8")
+        return set(re.findall(r'^\t\{"([A-Z_]+)"', fields, re.MULTILINE))
+    return {name.upper() for name in settings_class(service).model_fields}
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("service", PYTHON_SERVICES)
 def test_a_service_starts_with_what_its_chart_sets(service: str, environment: str) -> None:
@@ -53,15 +61,19 @@ def test_a_service_starts_with_what_its_chart_sets(service: str, environment: st
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("service", PYTHON_SERVICES)
 def test_all_that_a_chart_sets_is_read(service: str, environment: str) -> None:
-    read = {name.upper() for name in settings_class(service).model_fields}
-    assert environment_of(render(environment), service).keys() - read <= PARTS
+    assert environment_of(render(environment), service).keys() - names_read_by(service) <= PARTS
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_all_that_the_gateways_chart_sets_is_read(environment: str) -> None:
-    fields = (PROJECT / "services/gateway/internal/gateway/fields.go").read_text(encoding="utf-8")
-    read = set(re.findall(r'^\t\{"([A-Z_]+)"', fields, re.MULTILINE))
-    assert environment_of(render(environment), "gateway").keys() <= read
+    assert environment_of(render(environment), "gateway").keys() <= names_read_by("gateway")
+
+
+@pytest.mark.parametrize("service", [*PYTHON_SERVICES, "gateway"])
+def test_a_chart_knows_the_names_of_all_settings_and_of_no_other(service: str) -> None:
+    schema = json.loads((CHARTS / service / "values.schema.json").read_text(encoding="utf-8"))
+    known = schema["properties"]["common"]["properties"]["settings"]["propertyNames"]["enum"]
+    assert known == sorted(names_read_by(service))
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
