@@ -118,7 +118,7 @@ export HELM IMAGE_BUILD
 images: ## Build all images (IMAGE_BUILD="docker build", TAG=dev)
 	@tools/images.sh
 
-images-twice: $(VENV) ## Build each image twice, and say where their files differ (IMAGE_SAVE="docker save")
+images-twice: $(VENV) ## Build each image twice, say where their files differ and how large they are (IMAGE_SAVE="docker save")
 	@tools/images_twice.sh
 
 charts: ## Pack the charts' dependencies, so that charts/heyday can be installed

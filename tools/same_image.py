@@ -1,4 +1,7 @@
-"""Says where the files of two images differ, and fails if one does: same_image.py ONE.tar OTHER.tar, as `docker save` writes them."""
+"""Says where the files of two images differ: same_image.py ONE.tar OTHER.tar, as `docker save` writes them.
+
+Fails if one does, or if the image is larger than an image should be.
+"""
 
 import hashlib
 import json
@@ -9,6 +12,9 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 
+MOST_MEGABYTES = 200
+
+
 class Entry(NamedTuple):
     """A file as its layer has it."""
 
@@ -16,6 +22,7 @@ class Entry(NamedTuple):
     mode: int
     owner: tuple[int, int]
     content: str
+    size: int
     time: float
 
 
@@ -30,7 +37,7 @@ def _of_layer(layer: IO[bytes]) -> Iterator[tuple[str, Entry]]:
     with tarfile.open(fileobj=layer) as files:
         for each in files:
             content = hashlib.sha256(_read(files, each).read()).hexdigest() if each.isfile() else each.linkname
-            yield each.name, Entry(each.type, each.mode, (each.uid, each.gid), content, each.mtime)
+            yield each.name, Entry(each.type, each.mode, (each.uid, each.gid), content, each.size, each.mtime)
 
 
 def _read(archive: tarfile.TarFile, member: str | tarfile.TarInfo) -> IO[bytes]:
@@ -46,8 +53,9 @@ def main() -> int:
         print(f"differs: {name}")
     # The builder dates the folders that it makes itself, and those files that the engine lays its own over, such as etc/hosts.
     later = [name for name in one.keys() - set(different) if one[name].time != other[name].time]
-    print(f"{len(one)} files, {len(different)} different; {len(later)} the same but for their time: {', '.join(sorted(later)[:10])}")
-    return int(bool(different))
+    megabytes = sum(entry.size for entry in one.values()) / 1e6
+    print(f"{len(one)} files, {megabytes:.0f} MB of at most {MOST_MEGABYTES}, {len(different)} different; {len(later)} the same but for their time: {', '.join(sorted(later)[:10])}")
+    return int(bool(different) or megabytes > MOST_MEGABYTES)
 
 
 def _but_for_time(entry: Entry | None) -> Entry | None:

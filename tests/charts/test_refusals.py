@@ -18,6 +18,13 @@ TYPING = {
     json_change("user-service.common.settings", {"log_level": "debug"}): "log_level",
     json_change("user-service.common.settings", {"CACHE_SECOND": 60}): "CACHE_SECOND",
     json_change("gateway.common.settings", {"RATE_LIMIT": 60}): "RATE_LIMIT",
+    json_change("user-service.common.settings", {"ENVIRONMENT": "development"}): "common.settings.ENVIRONMENT is set by the chart already",
+    json_change("notifier-service.common.settings", {"LOG_LEVEL": "debug"}): "common.settings.LOG_LEVEL is set by the chart already",
+    json_change("user-service.common.settings", {"DATABASE_URL": "postgresql://u:p@h/d"}): "DATABASE_URL would be kept in the open",
+    json_change("user-service.common.settings", {"REDIS_URL": "redis://:p@h"}): "REDIS_URL would be kept in the open",
+    json_change(
+        "dispatcher-service.common.settings", {"PROVIDER_AUTHORIZATION": "Bearer x"}
+    ): "PROVIDER_AUTHORIZATION would be kept in the open",
     json_change("user-service.common.autoscaling.targetCPU", 170): "targetCPU",
     json_change("user-service.common.image.digest", "latest"): "digest",
     json_change("user-service.common.resources.limits.memory", ["1Gi"]): "memory",

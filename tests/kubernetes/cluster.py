@@ -16,6 +16,7 @@ from backing.services import SERVICES, Addresses
 from charts.rendering import HELM, PROJECT, RELEASE, UMBRELLA, values_of
 
 NAMESPACE: Final = "heyday"
+ENVIRONMENT: Final = "test"
 PYTHON_SERVICES: Final = ("user-service", "scheduler-service", "notifier-service", "dispatcher-service")
 DEPLOYMENTS: Final = (*PYTHON_SERVICES, "gateway")
 ROLLOUT_SECONDS: Final = 180
@@ -67,7 +68,7 @@ class Cluster:
         for chart in charts:
             self.kubectl("rollout", "status", f"deployment/{RELEASE}-{chart}", f"--timeout={ROLLOUT_SECONDS}s")
 
-    def upgrade(self, *changes: str, environment: str = "test") -> None:
+    def upgrade(self, *changes: str, environment: str = ENVIRONMENT) -> None:
         """Installs or upgrades the mesh, hooks included, and waits until all of it is ready."""
         chosen = [argument for change in changes for argument in ("--set-json", change)]
         values = str(values_of(environment))

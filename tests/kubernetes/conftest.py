@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import shutil
@@ -9,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from backing.mesh import Mesh
-from charts.rendering import HELM, PROJECT
-from kubernetes.cluster import DEPLOYMENTS, Cluster, CommandFailed, ForwardedMesh
+from charts.rendering import HELM, PROJECT, RELEASE
+from kubernetes.cluster import DEPLOYMENTS, ENVIRONMENT, Cluster, CommandFailed, ForwardedMesh
 from resilience.campaign import Campaign
 
 IMAGES = (*DEPLOYMENTS, "simulator")
@@ -50,9 +51,18 @@ def cluster(k8s_manager: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
     manager.delete()
 
 
+def environment_there(cluster: Cluster) -> str | None:
+    """Which environment the release that is there was installed for; None: there is none."""
+    if not json.loads(cluster.helm("list", "--filter", f"^{RELEASE}$", "--output", "json")):
+        return None
+    return str(json.loads(cluster.helm("get", "values", RELEASE, "--all", "--output", "json"))["global"]["environment"])
+
+
 @pytest.fixture(scope="session")
 def installed(cluster: Cluster) -> Iterator[Cluster]:
     """The mesh with its backing services, all ready; gone afterwards."""
+    if (environment := environment_there(cluster)) not in (None, ENVIRONMENT):
+        pytest.exit(f"A mesh for {environment} lives in this cluster, in the namespace that these tests would delete.", returncode=1)
     cluster.kubectl("apply", "--filename", "k8s/dev/namespace.yaml", namespace="default")
     cluster.kubectl("apply", "--kustomize", "k8s/dev")
     for server in ("postgres", "redis", "kafka"):

@@ -16,6 +16,7 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- fail (printf "%s: common.autoscaling.minReplicas (%d) is above maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- include "common.checkSettings" . -}}
 {{- if $common.keda.enabled -}}{{ include "common.checkKeda" . }}{{- end -}}
 {{- if include "common.isStrict" . -}}
 {{- if and $common.postgres.role (ne $global.postgres.tls "verify-full") -}}
@@ -34,6 +35,22 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- fail (printf "%s: common.readOnlyRootFilesystem must be true in %s." .Chart.Name $global.environment) -}}
 {{- end -}}
 {{- include "common.checkPasswords" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Refuses settings that are said elsewhere already, of which one would silently win, and secrets that would be written for all to read.
+*/}}
+{{- define "common.checkSettings" -}}
+{{- $common := .Values.common -}}
+{{- $taken := include "common.settingsOfRelease" . | fromYaml -}}
+{{- range $name, $_ := $common.settings -}}
+{{- if hasKey $taken $name -}}
+{{- fail (printf "%s: common.settings.%s is set by the chart already, from global values: change it there." $.Chart.Name $name) -}}
+{{- end -}}
+{{- if or (hasKey $common.secrets $name) (and $common.postgres.role (eq $name "DATABASE_URL")) (and $common.redis.enabled (eq $name "REDIS_URL")) -}}
+{{- fail (printf "%s: common.settings.%s would be kept in the open: it belongs into a Secret, see common.secrets." $.Chart.Name $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -60,8 +77,11 @@ Refuses passwords that are missing, empty or known to everybody. Only where a cl
 {{- $name := $secret.name | default (include "common.fullname" $) -}}
 {{- $found := lookup "v1" "Secret" $.Release.Namespace $name | default dict -}}
 {{- $password := index ($found.data | default dict) ($secret.key | default $variable) | default "" | b64dec -}}
-{{- if lt (len $password) 16 -}}
+{{- if or (lt (len $password) 16) (regexMatch "(?i)change.?me|passw|default|example|heyday" $password) -}}
 {{- fail (printf "%s: key %s of Secret %s must hold a password of at least 16 characters, none that is a default." $.Chart.Name ($secret.key | default $variable) $name) -}}
+{{- if and (has $variable (list "DATABASE_PASSWORD" "REDIS_PASSWORD")) (not (regexMatch "^[A-Za-z0-9]+$" $password)) -}}
+{{- fail (printf "%s: key %s of Secret %s becomes a part of a URL: it may have letters and digits only." $.Chart.Name ($secret.key | default $variable) $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -2,6 +2,16 @@
 All settings that are no secret, as YAML: those of the release first, then those of the chart.
 */}}
 {{- define "common.settings" -}}
+{{- include "common.settingsOfRelease" . }}
+{{- range $name, $value := .Values.common.settings }}
+{{ $name }}: {{ include "common.settingText" (dict "value" $value "root" $) | quote }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The settings that follow from global values and from what the chart is given to work with. `common.settings` may not say them again.
+*/}}
+{{- define "common.settingsOfRelease" -}}
 {{- $common := .Values.common -}}
 {{- $global := $common.global -}}
 ENVIRONMENT: {{ $global.environment }}
@@ -31,9 +41,6 @@ OTLP_ENDPOINT: {{ $global.otlpEndpoint | quote }}
 {{- end }}
 {{- range $called := $common.calls }}
 {{ $called | upper | replace "-" "_" }}_TARGET: dns:///{{ $.Release.Name }}-{{ $called }}:50051
-{{- end }}
-{{- range $name, $value := $common.settings }}
-{{ $name }}: {{ include "common.settingText" (dict "value" $value "root" $) | quote }}
 {{- end }}
 {{- end -}}
 

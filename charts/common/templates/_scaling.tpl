@@ -62,8 +62,9 @@ spec:
   maxReplicaCount: {{ $common.autoscaling.maxReplicas }}
   pollingInterval: 10
   cooldownPeriod: {{ $common.autoscaling.scaleDownSeconds }}
-  # What is kept if the lag cannot be read.
+  # What is kept if the lag cannot be read: at a peak, those that are there.
   fallback:
+    behavior: currentReplicasIfHigher
     failureThreshold: 3
     replicas: {{ $common.autoscaling.minReplicas }}
   advanced:

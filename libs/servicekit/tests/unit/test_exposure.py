@@ -42,6 +42,13 @@ def test_what_is_safe_is_taken_in_earnest(environment: str) -> None:
     assert careless(parse(Settings, {**EARNEST, "ENVIRONMENT": environment})) == []
 
 
+@pytest.mark.parametrize("guessed", ["changemechangeme", "Password12345678", "heyday-production"])
+def test_a_password_of_an_example_is_refused_however_long(guessed: str) -> None:
+    url = EARNEST["REDIS_URL"].replace(PASSWORD, guessed)
+    [mistake] = careless(parse(Settings, {**EARNEST, "REDIS_URL": url, "ENVIRONMENT": "production"}))
+    assert mistake.startswith("REDIS_URL needs a password")
+
+
 @pytest.mark.parametrize("environment", ["development", "test", "performance"])
 def test_nothing_is_refused_where_nothing_is_at_stake(environment: str) -> None:
     assert careless(parse(Settings, {**PLAIN, "ENVIRONMENT": environment})) == []
