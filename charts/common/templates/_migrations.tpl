@@ -21,7 +21,8 @@ spec:
         {{- include "common.labels" . | nindent 8 }}
         app.kubernetes.io/component: migrations
     spec:
-      restartPolicy: OnFailure
+      # Each try is a pod of its own, which stays with its log if it fails.
+      restartPolicy: Never
       {{- include "common.podSettings" . | nindent 6 }}
       containers:
         - name: migrate
