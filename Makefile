@@ -111,7 +111,7 @@ lint-go:
 HELM ?= $(or $(wildcard $(CURDIR)/.build/helm),$(shell command -v helm 2>/dev/null),$(CURDIR)/.build/helm)
 # The image builder's command, and where a cluster is that takes what it builds: `make test-kubernetes KUBECONFIG=...`.
 IMAGE_BUILD ?= docker build
-# The folder, or some of its files: test_1_install.py takes three minutes, all of it a quarter of an hour.
+# The folder, or some of its files: test_1_install.py takes three minutes, all of it 25.
 KUBERNETES_TESTS ?= tests/kubernetes
 export HELM IMAGE_BUILD
 
