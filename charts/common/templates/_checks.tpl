@@ -54,6 +54,9 @@ Refuses settings that are said elsewhere already, of which one would silently wi
 {{- end -}}
 {{- end -}}
 
+{{/*
+Refuses `common.keda` that would scale by nothing, or cannot read the lag of a broker that asks for a password. Renders nothing.
+*/}}
 {{- define "common.checkKeda" -}}
 {{- $keda := .Values.common.keda -}}
 {{- if not (or $keda.topic $keda.schedules) -}}

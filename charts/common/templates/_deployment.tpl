@@ -85,6 +85,10 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
+{{/*
+The container of the Deployment: the image, `common.args`, settings and Secrets, ports, probes, `common.resources` and mounts.
+The migrations' Job has one of its own.
+*/}}
 {{- define "common.container" -}}
 {{- $common := .Values.common -}}
 image: {{ include "common.image" . }}

@@ -100,6 +100,9 @@ could guess at a password by its hash. Empty where no cluster answers.
 {{- end -}}
 {{- end -}}
 
+{{/*
+The variable DATABASE_URL: `common.postgres.role` at the server of `global.postgres`, verified as its `tls` and `caSecret` say.
+*/}}
 {{- define "common.databaseUrl" -}}
 {{- $postgres := .Values.common.global.postgres -}}
 {{- $authority := ternary "/etc/heyday/tls/postgres/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $postgres.caSecret "") -}}
@@ -133,6 +136,9 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
 {{- if and $common.kafka.enabled $global.kafka.caSecret }}kafka {{ end -}}
 {{- end -}}
 
+{{/*
+A pod's volumes: /tmp, the authorities of `global.*.caSecret`, `common.secretFiles` and `common.volumes`.
+*/}}
 {{- define "common.volumes" -}}
 - name: tmp
   emptyDir:
@@ -157,6 +163,9 @@ Names of the servers, in use here, whose certificates a Secret vouches for: "pos
 {{- end }}
 {{- end -}}
 
+{{/*
+Where a container finds those volumes: each Secret has its folder below /etc/heyday; `common.volumeMounts` comes last.
+*/}}
 {{- define "common.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp

@@ -6,6 +6,9 @@
 {{- if and $common.global.grpcTls.enabled (or (eq $common.port.name "grpc") $common.calls) }}true{{ end -}}
 {{- end -}}
 
+{{/*
+Name of the Secret with the chart's certificate for TLS between the services: RELEASE-CHART-tls.
+*/}}
 {{- define "common.grpcTlsSecret" -}}
 {{ include "common.fullname" . }}-tls
 {{- end -}}
@@ -17,6 +20,9 @@ Where health alone is served in plain: Kubernetes' gRPC probes know no TLS.
 50052
 {{- end -}}
 
+{{/*
+Settings that name the files of that Secret and, where gRPC is served (`common.port.name`), the address of the plain health.
+*/}}
 {{- define "common.grpcTlsSettings" -}}
 GRPC_TLS_CERTIFICATE_FILE: /etc/heyday/tls/grpc/tls.crt
 GRPC_TLS_KEY_FILE: /etc/heyday/tls/grpc/tls.key

@@ -1,3 +1,6 @@
+{{/*
+The Prometheus Operator's ServiceMonitor of `common.metricsPort`, with the labels of `global.monitoring.labels`.
+*/}}
 {{- define "common.serviceMonitor" -}}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor

@@ -17,6 +17,9 @@ spec:
   egress: {{- include "common.networkEgress" . | nindent 4 }}
 {{- end -}}
 
+{{/*
+Who is let in: `common.networkPolicy.clients` at the port, pods of `global.monitoring.namespace` at the metrics.
+*/}}
 {{- define "common.networkIngress" -}}
 {{- $common := .Values.common -}}
 - ports:
@@ -40,6 +43,10 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/*
+What is let out, each by its port: DNS; the servers of `global` that the chart uses; what `common.settings` names; `common.calls`;
+what `common.networkPolicy.egress` adds.
+*/}}
 {{- define "common.networkEgress" -}}
 {{- $common := .Values.common -}}
 {{- $global := $common.global -}}
@@ -78,6 +85,9 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/*
+The rule by which names are looked up, wherever the cluster's DNS runs.
+*/}}
 {{- define "common.egressToDNS" -}}
 - ports:
     - port: 53
@@ -85,6 +95,9 @@ spec:
     - port: 53
 {{- end -}}
 
+{{/*
+The rule for Kafka: the ports of `global.kafka.bootstrapServers`.
+*/}}
 {{- define "common.egressToKafka" -}}
 - ports:
     {{- range .Values.common.global.kafka.bootstrapServers | splitList "," }}
@@ -92,6 +105,9 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{/*
+The rule for another chart of the release: its pods, at one port. Takes `root`, `chart` and `port`.
+*/}}
 {{- define "common.egressToChart" -}}
 - ports:
     - port: {{ .port }}

@@ -25,6 +25,9 @@ spec:
   behavior: {{- include "common.scalingBehavior" $autoscaling | nindent 4 }}
 {{- end -}}
 
+{{/*
+How fast an HPA, ours or KEDA's, goes up and down. Takes `common.autoscaling`, and reads its `scaleDownSeconds`.
+*/}}
 {{- define "common.scalingBehavior" -}}
 scaleUp:
   stabilizationWindowSeconds: 0
@@ -100,6 +103,9 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{/*
+How many pods a drain of nodes may take at once: `common.podDisruptionBudget.maxUnavailable`.
+*/}}
 {{- define "common.podDisruptionBudget" -}}
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -42,6 +42,9 @@ metadata:
 automountServiceAccountToken: false
 {{- end -}}
 
+{{/*
+The ConfigMap of all settings that are no secret, which the pods read as their environment.
+*/}}
 {{- define "common.configMap" -}}
 apiVersion: v1
 kind: ConfigMap
