@@ -20,6 +20,8 @@ SECRETS_OF_OPERATORS = {
     "heyday-postgres-ca",  # CloudNativePG
     "heyday-cluster-ca-cert",  # Strimzi
 }
+#: docs/deployment.md has whoever installs make it.
+SECRETS_OF_YOURS = {"redis"}
 
 #: A laptop's servers whose images write beside their data.
 WRITING = {"postgres", "kafka"}
@@ -93,7 +95,6 @@ def test_production_values_are_those_of_the_resources() -> None:
     values = yaml.safe_load((PROJECT / "charts/heyday/values/production.yaml").read_text(encoding="utf-8"))["global"]
     (cluster,) = of_kind(read_yaml(K8S / "production" / "postgres.yaml"), "Cluster")
     assert values["postgres"]["host"] == f"{cluster['metadata']['name']}-rw"
-    assert str(values["postgres"]["maxConnections"]) == cluster["spec"]["postgresql"]["parameters"]["max_connections"]
     (kafka,) = of_kind(read_yaml(K8S / "production" / "kafka.yaml"), "Kafka")
     port = kafka["spec"]["kafka"]["listeners"][0]["port"]
     assert values["kafka"]["bootstrapServers"] == f"{kafka['metadata']['name']}-kafka-bootstrap:{port}"
@@ -104,11 +105,25 @@ def test_every_secret_that_is_named_comes_from_somewhere(environment: str) -> No
     values = yaml.safe_load((PROJECT / f"charts/heyday/values/{environment}.yaml").read_text(encoding="utf-8"))
     objects = read_yaml(*PRODUCTION)
     (cluster,) = of_kind(objects, "Cluster")
-    made = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]} | {"redis", "redis-tls"} | SECRETS_OF_OPERATORS
+    made = {role["passwordSecret"]["name"] for role in cluster["spec"]["managed"]["roles"]} | SECRETS_OF_YOURS | SECRETS_OF_OPERATORS
     made |= {user["metadata"]["name"] for user in of_kind(objects, "KafkaUser")}
+    made |= {certificate["spec"]["secretName"] for certificate in of_kind(objects, "Certificate")}
     named = {secret["name"] for chart in values.values() for secret in chart.get("common", {}).get("secrets", {}).values()}
     named |= {server["caSecret"] for server in values["global"].values() if isinstance(server, dict) and "caSecret" in server}
     assert named <= made
+
+
+def test_redis_shows_a_certificate_for_the_name_by_which_it_is_called() -> None:
+    objects = read_yaml(*PRODUCTION)
+    (server,) = (each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == "redis")
+    (secret,) = (volume["secret"]["secretName"] for volume in pod_of(server)["spec"]["volumes"] if "secret" in volume)
+    (certificate,) = (each["spec"] for each in of_kind(objects, "Certificate") if each["spec"]["secretName"] == secret)
+    default, given = (read_yaml(PROJECT / "charts" / path)[0] for path in ("common/values.yaml", "heyday/values/production.yaml"))
+    redis = default["global"]["redis"] | given["global"]["redis"]
+    assert (redis["caSecret"], certificate["dnsNames"]) == (secret, [redis["host"]])
+    assert certificate["issuerRef"]["name"] in {each["metadata"]["name"] for each in of_kind(objects, "Issuer")}
+    # With a client's certificate of the services' authority it could call them.
+    assert "client auth" not in certificate["usages"]
 
 
 def test_roles_and_schemas_have_one_name_in_every_cluster() -> None:

@@ -148,10 +148,16 @@ def test_all_pools_at_their_fullest_fit_the_server(environment: str) -> None:
     assert connections + RESERVED_CONNECTIONS <= max_connections(environment)
 
 
-@pytest.mark.parametrize("environment", ["development", "test"])
-def test_a_laptops_server_allows_the_connections_that_are_counted_on(environment: str) -> None:
+@pytest.mark.parametrize("environment", ["development", "test", "performance"])
+def test_the_plain_server_allows_the_connections_that_are_counted_on(environment: str) -> None:
     (server,) = of_kind(read_yaml(PROJECT / "k8s/dev/postgres.yaml"), "Deployment")
     assert f"max_connections={max_connections(environment)}" in pod_of(server)["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_cloudnativepgs_server_allows_the_connections_that_are_counted_on(environment: str) -> None:
+    (cluster,) = of_kind(read_yaml(PROJECT / "k8s/production/postgres.yaml"), "Cluster")
+    assert cluster["spec"]["postgresql"]["parameters"]["max_connections"] == str(max_connections(environment))
 
 
 def max_connections(environment: str) -> int:
