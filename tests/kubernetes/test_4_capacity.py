@@ -48,7 +48,7 @@ def rest(installed: Cluster) -> Mapping[str, float]:
     after = cpu_seconds(installed)
     seconds = time.monotonic() - began
     cores = {container: (after[container] - before[container]) / seconds for container in after}
-    table("at rest", ("cores of all pods", "MB of a pod"), cores, megabytes(installed), decimals=3)
+    table("at rest", ("cores of all pods", "MiB of a pod"), cores, megabytes(installed), decimals=3)
     return cores
 
 
@@ -73,7 +73,7 @@ def show_cost(cluster: Cluster, rest: Mapping[str, float], before: Mapping[str, 
     memory, after = megabytes(cluster), cpu_seconds(cluster)
     seconds = time.monotonic() - began
     net = {each: (after[each] - before[each] - rest.get(each, 0) * seconds) / (number / 1000) for each in before if each in after}
-    table(f"{number:,} {what}", ("CPU s per 1,000", "MB of a pod"), net, memory, decimals=2)
+    table(f"{number:,} {what}", ("CPU s per 1,000", "MiB of a pod"), net, memory, decimals=2)
 
 
 def megabytes(cluster: Cluster) -> dict[str, float]:

@@ -82,9 +82,9 @@ Refuses passwords that are missing, empty or known to everybody. Only where a cl
 {{- $password := index ($found.data | default dict) ($secret.key | default $variable) | default "" | b64dec -}}
 {{- if or (lt (len $password) 16) (regexMatch "(?i)change.?me|passw|default|example|heyday" $password) -}}
 {{- fail (printf "%s: key %s of Secret %s must hold a password of at least 16 characters, none that is a default." $.Chart.Name ($secret.key | default $variable) $name) -}}
+{{- end -}}
 {{- if and (has $variable (list "DATABASE_PASSWORD" "REDIS_PASSWORD")) (not (regexMatch "^[A-Za-z0-9]+$" $password)) -}}
 {{- fail (printf "%s: key %s of Secret %s becomes a part of a URL: it may have letters and digits only." $.Chart.Name ($secret.key | default $variable) $name) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
