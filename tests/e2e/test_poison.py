@@ -16,6 +16,9 @@ from e2e.topics import (
     Topics,
 )
 from e2e.world import User, World, eventually
+from heyday.notifier.v1.message_outcome_pb2 import MessageOutcome
+from heyday.user.v1.user_changed_pb2 import UserChanged
+from heyday.user.v1.user_pb2 import User as Snapshot
 
 _RUBBISH = b"\xff\xfe no proto: Xiomara Poisoned, xiomara.poisoned@example.com"
 
@@ -39,20 +42,30 @@ def kept_aside(topics: Topics, poison_topic: str, position: Position) -> Seen:
     return eventually(look, f"the poison of {position}")
 
 
+#: Readable, and yet nothing that Postgres could keep.
+_NAMELESS = UserChanged(user=Snapshot(id=str(uuid4()), first_name="a\0b", timezone="Europe/Oslo")).SerializeToString()
+_REASONLESS = MessageOutcome(id=uuid4().bytes, revision=1, result=MessageOutcome.FAILED, reason="a\0b").SerializeToString()
+
+
 @pytest.mark.parametrize(
-    ("topic", "poison_topic"),
+    ("topic", "value", "poison_topic", "wrong"),
     [
-        (USER_CHANGED, SCHEDULER_POISON),
-        (MESSAGE_OUTCOME, SCHEDULER_POISON),
-        (MESSAGE_DUE, NOTIFIER_POISON),
-        (MESSAGE_CANCELLED, NOTIFIER_POISON),
+        (USER_CHANGED, _RUBBISH, SCHEDULER_POISON, b"not a readable UserChanged: DecodeError"),
+        (USER_CHANGED, _NAMELESS, SCHEDULER_POISON, b"a null character in a text"),
+        (MESSAGE_OUTCOME, _RUBBISH, SCHEDULER_POISON, b"not a readable MessageOutcome: DecodeError"),
+        (MESSAGE_OUTCOME, _REASONLESS, SCHEDULER_POISON, b"a null character in a text"),
+        (MESSAGE_DUE, _RUBBISH, NOTIFIER_POISON, b"no such message"),
+        (MESSAGE_CANCELLED, _RUBBISH, NOTIFIER_POISON, b"no such message"),
     ],
+    ids=["user", "user with a null", "outcome", "outcome with a null", "due", "cancelled"],
 )
-def test_a_record_that_cannot_be_read_is_kept_aside(world: World, topics: Topics, topic: str, poison_topic: str) -> None:
+def test_a_record_that_cannot_be_read_is_kept_aside(
+    world: World, topics: Topics, topic: str, value: bytes, poison_topic: str, wrong: bytes
+) -> None:
     key = uuid4().bytes
-    position = topics.add(topic, key, _RUBBISH, partition=7)
+    position = topics.add(topic, key, value, partition=7)
     kept = kept_aside(topics, poison_topic, position)
-    assert (kept.key, kept.value, bool(kept.headers["error"])) == (key, _RUBBISH, True)
+    assert (kept.key, kept.value, kept.headers["error"]) == (key, value, wrong)
 
 
 def test_the_partition_moves_on_with_a_greeting_behind_the_poison(world: World, topics: Topics) -> None:

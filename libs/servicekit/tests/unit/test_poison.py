@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from servicekit.kafka import Partition, PoisonGuard, Received, TooManyPoisonRecords, dead_letter
+from servicekit.kafka import Partition, PoisonGuard, Received, TooManyPoisonRecords, Unreadable, dead_letter
 
 
 def test_few_poison_records_never_stop_the_consumer_however_large_their_share() -> None:
@@ -29,14 +29,14 @@ def test_what_is_past_the_window_is_forgotten() -> None:
     guard.saw(500, 15)
 
 
-def test_the_dead_letter_keeps_bytes_position_and_kind_of_error_but_not_its_words() -> None:
+def test_the_dead_letter_keeps_bytes_and_position_and_says_what_is_wrong() -> None:
     received = Received(Partition("source", 3), 42, 0, b"key", b"\xff", (("traceparent", b"00"),))
-    record = dead_letter(received, ValueError("quotes jane@example.com"), "poison")
+    record = dead_letter(received, Unreadable("an id is not 16 bytes"), "poison")
     assert (record.topic, record.key, record.value) == ("poison", b"key", b"\xff")
     assert dict(record.headers) == {
         "source-topic": b"source",
         "source-partition": b"3",
         "source-offset": b"42",
-        "error": b"ValueError",
+        "error": b"an id is not 16 bytes",
         "traceparent": b"00",
     }

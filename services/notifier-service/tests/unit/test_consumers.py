@@ -157,7 +157,7 @@ async def test_poison_is_kept_aside_before_its_offset_is_committed(edge: Edge, d
     (kept,) = edge.broker.records("poison")
     assert (kept.key, kept.value) == (b"k", b"\xff\xff")
     headers = dict(kept.headers)
-    assert (headers["source-topic"], headers["error"]) == (b"due", b"Unreadable")
+    assert (headers["source-topic"], headers["error"]) == (b"due", b"no such message")
 
 
 async def test_too_much_poison_stops_the_intake_and_keeps_none_of_it(edge: Edge, due_record: Make) -> None:

@@ -89,6 +89,20 @@ class TestParsing:
         with pytest.raises(Unreadable, match="not a readable UserChanged"):
             user_changed(value)
 
+    @pytest.mark.parametrize("name", ["email", "first_name", "last_name", "locale", "timezone"])
+    def test_a_null_character_in_a_snapshot_is_unreadable(self, name: str) -> None:
+        poisoned = event()
+        setattr(poisoned.user, name, "a\0b")
+        with pytest.raises(Unreadable, match="a null character"):
+            user_changed(poisoned.SerializeToString())
+
+    @pytest.mark.parametrize("name", ["provider", "provider_message_id", "variant", "reason"])
+    def test_a_null_character_in_an_outcome_is_unreadable(self, name: str) -> None:
+        poisoned = MessageOutcome(id=ADA.bytes, revision=1, result=MessageOutcome.SENT)
+        setattr(poisoned, name, "a\0b")
+        with pytest.raises(Unreadable, match="a null character"):
+            message_outcome(poisoned.SerializeToString())
+
     @pytest.mark.parametrize(
         "value",
         [

@@ -10,6 +10,10 @@ POISON = Counter("kafka_poison_records_total", "Records that could not be read a
 STOPPED = Gauge("kafka_poison_stopped", "1 once a consumer has stopped because too many records could not be read.", ["group"])
 
 
+class Unreadable(ValueError):
+    """The record is not what its topic promises. The text says what is wrong and quotes nothing: it is kept and logged."""
+
+
 class TooManyPoisonRecords(Exception):
     """Too many records cannot be read: the consumer stops instead of emptying its topic into the dead letters."""
 
@@ -42,15 +46,12 @@ class PoisonGuard:
             raise TooManyPoisonRecords(f"{self._poison} of the last {self._records} records cannot be read: the consumer stops.")
 
 
-def dead_letter(received: Received, error: Exception, topic: str) -> Record:
-    """The record to produce to the poison `topic`: the same key and bytes, with position and kind of error in headers.
-
-    The error's message stays out: it may quote the record, which may name a person.
-    """
+def dead_letter(received: Received, error: Unreadable, topic: str) -> Record:
+    """The record to produce to the poison `topic`: the same key and bytes, with its position and what is wrong in headers."""
     headers = (
         ("source-topic", received.partition.topic.encode()),
         ("source-partition", str(received.partition.number).encode()),
         ("source-offset", str(received.offset).encode()),
-        ("error", type(error).__name__.encode()),
+        ("error", str(error).encode()),
     )
     return Record(topic, received.key, received.value, (*headers, *received.headers))

@@ -5,17 +5,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from servicekit.kafka.poison import PoisonGuard, dead_letter
+from servicekit.kafka.poison import PoisonGuard, Unreadable, dead_letter
 from servicekit.kafka.ports import Producer
 from servicekit.kafka.records import Received, Record
 from servicekit.loops import insist
 
 _log = structlog.get_logger()
 T = TypeVar("T")
-
-
-class Unreadable(ValueError):
-    """The record is not what its topic promises."""
 
 
 class Sifted(NamedTuple, Generic[T]):
@@ -43,8 +39,8 @@ class Sieve(Generic[T]):
             try:
                 sifted.readable.append((received, self._parse(received.value)))
             except Unreadable as error:
-                # Without the text of the error: it may quote the record, which may name a person.
-                _log.error("record.poison", group=self.group, position=str(received.partition), offset=received.offset)
+                position, offset = str(received.partition), received.offset
+                _log.error("record.poison", group=self.group, position=position, offset=offset, wrong=str(error))
                 sifted.poison.append(received)
                 sifted.kept.append(dead_letter(received, error, self._topic))
         self._guard.saw(len(batch), len(sifted.poison))

@@ -24,16 +24,27 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 def user_changed(value: bytes) -> Recipient:
     try:
         event = UserChanged.FromString(value)
-        return _recipient(event, event.user)
+        recipient = _recipient(event, event.user)
     except (DecodeError, ValueError) as error:
         raise Unreadable(f"not a readable UserChanged: {type(error).__name__}") from error
+    user = event.user
+    _refuse_null(user.email, user.first_name, user.last_name, user.locale, user.timezone, *user.suppressed_occasions)
+    return recipient
 
 
 def message_outcome(value: bytes) -> Outcome:
     try:
-        return _outcome(MessageOutcome.FromString(value))
+        outcome = _outcome(MessageOutcome.FromString(value))
     except (DecodeError, ValueError) as error:
         raise Unreadable(f"not a readable MessageOutcome: {type(error).__name__}") from error
+    _refuse_null(outcome.provider, outcome.provider_message_id, outcome.variant, outcome.reason)
+    return outcome
+
+
+def _refuse_null(*texts: str) -> None:
+    # Postgres keeps none; and the consumer would stop at this record for ever.
+    if "\0" in "".join(texts):
+        raise Unreadable("a null character in a text")
 
 
 def _recipient(event: UserChanged, user: User) -> Recipient:
