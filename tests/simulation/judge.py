@@ -1,7 +1,7 @@
 """What must be true when all is quiet again: the invariants of every test, and what each person was owed."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from heyday.user.v1.user_changed_pb2 import UserChanged
 from invariants import Entry, Facts, Letter, Planned, violations
+from occasions import zones
 from occasions.identity import message_id
 from scheduler_service.consumer.intake import USER_CHANGED
 from scheduler_service.domain import GREETED_DAYS, Message, State
@@ -21,6 +22,7 @@ TOLD = timedelta(hours=2)
 MADE_UP = BELATED + timedelta(days=2)
 #: Ends of what was owed: sent, or not, for a reason that lies with the provider or another greeting of the year.
 EXCUSED = frozenset({State.SENT, State.UNCERTAIN, State.FAILED})
+MOST_EXCUSED = 0.05
 GREETED = frozenset({State.SENT, State.UNCERTAIN})
 
 
@@ -39,6 +41,8 @@ def judge(world: World, trouble_ended_at: datetime) -> Verdict:
     verdict.violations += violations(_facts(world, trouble_ended_at))
     verdict.violations += _second_letters(world)
     verdict.violations += _too_near(world)
+    verdict.violations += _before_the_hour(world)
+    verdict.violations += _hardly_sent(world, owed)
     verdict.violations += _out_of_date(world)
     for identity, user in owed.items():
         verdict.violations += _unpaid(world, identity, user)
@@ -93,6 +97,30 @@ def _too_near(world: World) -> Iterator[str]:
         for earlier, later in pairwise(messages):
             if (days := (later.local_date - earlier.local_date).days) < GREETED_DAYS:
                 yield f"{later.id} was sent {days} days after {earlier.id}"
+
+
+def _before_the_hour(world: World) -> Iterator[str]:
+    """Nobody is greeted before the hour of the kind on the day: by the clock on the wall there, reckoned without our calendar."""
+    kinds = world.plan.rules().kinds
+    for key, taken in world.provider.taken.items():
+        message = world.plan.tables.messages.get(key)
+        if message is None or not taken.greetings:
+            continue
+        zone = (world.story.queued(key, taken.accepted_at[0]) or message).moments.timezone
+        rules = zones.zone(zone)
+        if rules.key != zone:  # a new tzdata has come for it meanwhile
+            continue
+        there = taken.accepted_at[0].astimezone(rules).replace(tzinfo=None)
+        if there < datetime.combine(message.local_date, kinds[message.kind].send_time):
+            yield f"{key} was greeted when it was {there:%Y-%m-%d %H:%M} in {zone}"
+
+
+def _hardly_sent(world: World, owed: Collection[UUID]) -> Iterator[str]:
+    """The provider's refusals excuse some: a run in which many end so shows nothing."""
+    messages = world.plan.tables.messages
+    excused = sum(1 for key in owed if (message := messages.get(key)) and message.state in EXCUSED - {State.SENT})
+    if excused > max(5, MOST_EXCUSED * len(owed)):
+        yield f"{excused} of {len(owed)} that were owed ended as FAILED or UNCERTAIN"
 
 
 def _out_of_date(world: World) -> Iterator[str]:

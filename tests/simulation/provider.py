@@ -11,6 +11,8 @@ from simulation.story import Story
 from simulation.virtual import VirtualClock
 
 KEY_LIFETIME = timedelta(hours=24)
+#: Share of the letters that it will never take.
+REFUSED_FOR_GOOD = 0.003
 
 
 @dataclass
@@ -61,7 +63,7 @@ class SimulatedProvider:
             await asyncio.sleep(0.05)
             pause = self._chance.random.choice((0, 0, 0, 1, 60))
             return Answer(Verdict.REFUSED, "http_503", failing=True, pause_seconds=pause)
-        if self._chance.happens(0.003, "provider: permanently refused"):
+        if self._chance.happens(REFUSED_FOR_GOOD, "provider: permanently refused"):
             return Answer(Verdict.PERMANENT, "http_422")
         return None
 

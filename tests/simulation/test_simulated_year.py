@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import pytest
 
+from occasions.calendar import SendInstant
 from scheduler_service.adapters.memory import MemoryPlanStore
+from scheduler_service.domain import rules
+from simulation import provider
 from simulation.chance import Rates
 from simulation.outbox import SimulatedRelay
 from simulation.run import simulate
@@ -51,6 +55,23 @@ def test_a_plan_that_leaves_somebody_out_is_found_out(monkeypatch: pytest.Monkey
     slots_on = MemoryPlanStore._slots_on
     monkeypatch.setattr(MemoryPlanStore, "_slots_on", lambda *given: [slot for slot in slots_on(*given) if slot.user_id.int % 4])
     assert any("not in the plan" in violation for violation in _violations())
+
+
+def test_a_calendar_that_is_three_hours_early_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    reckon = rules._send_instant
+
+    @cache
+    def early(zone: str, day: date, at: time) -> SendInstant:
+        found = reckon(zone, day, at)
+        return found._replace(at=found.at - timedelta(hours=3))
+
+    monkeypatch.setattr(rules, "_send_instant", early)
+    assert any("was greeted when it was" in violation for violation in _violations())
+
+
+def test_a_year_in_which_hardly_anybody_is_greeted_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "REFUSED_FOR_GOOD", 0.9)
+    assert any("ended as FAILED or UNCERTAIN" in violation for violation in _violations())
 
 
 def _violations() -> Collection[str]:
