@@ -160,6 +160,37 @@ def test_a_filter_that_makes_no_sense(api: Api, path: str, query: dict[str, Any]
     assert answer.violations[field].endswith((".", "?"))
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "fields"),
+    [
+        (USERS, {"pageSize": "-1", "timezone": "Foo"}, {"pageSize", "timezone"}),
+        ("/api/v1/messages", {"userId": "7", "localDate": "x"}, {"userId", "localDate"}),
+        ("/api/v1/messages", {"userId": "7", "pageSize": "-1"}, {"userId", "pageSize"}),
+        ("/api/v1/deliveries", {"userId": "7", "pageSize": "-1"}, {"userId", "pageSize"}),
+        ("/api/v1/deadLetters", {"userId": "7", "pageSize": "-1"}, {"userId", "pageSize"}),
+        (f"{USERS}/7/replans", {"pageSize": "-1"}, {"userId", "pageSize"}),
+    ],
+)
+def test_two_mistakes_of_a_list_are_told_together(api: Api, path: str, query: dict[str, Any], fields: set[str]) -> None:
+    answer = api.call("GET", path, **query)
+    assert (answer.status, answer.json["code"], set(answer.violations)) == (400, 3, fields)
+    assert all(sentence in answer.json["message"] for sentence in answer.violations.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "sentence"),
+    [
+        ("/api/v1/messages", {"localDate": "2026-02-30"}, "2026-02-30 does not exist: February has the days 01 to 28."),
+        ("/api/v1/messages", {"localDate": "30.12.2026"}, "The local date is written YYYY-MM-DD, such as 2026-12-30."),
+        ("/api/v1/messages", {"userId": "7"}, f"This is not the id of a user: one looks like {_NOBODY}."),
+        ("/api/v1/deliveries", {"userId": "7"}, f"This is not the id of a user: one looks like {_NOBODY}."),
+        ("/api/v1/deadLetters", {"userId": "7"}, f"This is not the id of a user: one looks like {_NOBODY}."),
+    ],
+)
+def test_a_filter_is_refused_in_words(api: Api, path: str, query: dict[str, Any], sentence: str) -> None:
+    assert api.call("GET", path, **query).violations == dict.fromkeys(query, sentence)
+
+
 def test_a_body_of_another_kind(api: Api) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml"):
         answer = api.call("POST", USERS, somebody(), headers={"Content-Type": kind})

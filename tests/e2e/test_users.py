@@ -77,6 +77,17 @@ def test_an_address_is_free_again_once_its_user_is_deleted(api: Api) -> None:
     api.ok("POST", f"{path(gone)}:restore", {})
 
 
+def test_what_belongs_to_two_others_is_refused_and_both_are_named(api: Api) -> None:
+    wanted = somebody(externalId=somebody()["email"])
+    gone = api.ok("POST", USERS, wanted)
+    api.ok("DELETE", path(gone))
+    api.ok("POST", USERS, somebody(email=wanted["email"]))
+    api.ok("POST", USERS, somebody(externalId=wanted["externalId"]))
+    for answer in (api.call("POST", USERS, wanted), api.call("POST", f"{path(gone)}:restore", {})):
+        assert (answer.status, answer.json["code"], answer.metadata["field"]) == (409, 6, "email,externalId")
+        assert answer.json["message"] == "Other users have this email and this external id."
+
+
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
 def test_a_stale_version_is_refused(api: Api, method: str) -> None:
     user = api.ok("POST", USERS, somebody())

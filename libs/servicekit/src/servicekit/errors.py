@@ -1,9 +1,11 @@
 """Errors a caller can act on; each subclass's docstring is its default message."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,36 @@ class InvalidArgument(DomainError):
         self.violations: tuple[FieldViolation, ...] = () if isinstance(violations, str) else tuple(violations)
         message = violations if isinstance(violations, str) else " ".join(v.description for v in violations)
         super().__init__(message, metadata=metadata)
+
+
+class Review:
+    """Collects the mistakes of all fields, so that a caller learns of them at once."""
+
+    def __init__(self, *mistakes: type[Exception]) -> None:
+        """`mistakes` are errors whose text tells a person what is wrong, beside InvalidArgument."""
+        self._mistakes = mistakes
+        self._violations: list[FieldViolation] = []
+
+    def __call__(self, field: str, fallback: T, rule: Callable[[], T]) -> T:
+        """Return what the rule returns; if it finds a mistake, note it under the field and go on with the fallback.
+
+        The violations of an InvalidArgument keep the fields they name.
+        """
+        try:
+            return rule()
+        except InvalidArgument as error:
+            self.add(error.violations or [FieldViolation(field, error.message)])
+        except self._mistakes as mistake:
+            self.add([FieldViolation(field, sentence(str(mistake)))])
+        return fallback
+
+    def add(self, violations: Iterable[FieldViolation]) -> None:
+        self._violations.extend(violations)
+
+    def finish(self) -> None:
+        """Raise InvalidArgument if there was any mistake."""
+        if self._violations:
+            raise InvalidArgument(self._violations)
 
 
 class NotFound(DomainError):
@@ -108,6 +140,11 @@ class DeadlineExceeded(DomainError):
 def reason_of(error: BaseException) -> str:
     """The name of the error's class in UPPER_SNAKE_CASE: all of an error that may be shown, for its words may quote anything."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__).upper()
+
+
+def sentence(said: str) -> str:
+    """Return what is said, beginning with a capital where it begins with a word, and ending as a sentence does."""
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?")) else ".")
 
 
 def _docstring(cls: type[DomainError]) -> str:

@@ -11,9 +11,8 @@ from notifier_service.inquiry import Inquiry
 from notifier_service.ports import Page
 from notifier_service.wire import dead_letter_message, delivery_message
 from occasions.identity import InvalidMessageId, local_date_of
-from servicekit import pages
-from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.filters import searchable
+from servicekit import filters, pages
+from servicekit.errors import FieldViolation, InvalidArgument, Review
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -35,12 +34,16 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
     async def ListDeliveries(
         self, request: notifier_service_pb2.ListDeliveriesRequest, context: Context
     ) -> notifier_service_pb2.ListDeliveriesResponse:
-        user_id, state = _user_id(request.user_id), _state(request.state)
-        filters, size = ("deliveries", user_id, state), pages.size(request.page_size)
-        start = pages.start(filters, request.page_token, _delivery_position) or ()
+        review = Review()
+        size = review("pageSize", 0, lambda: pages.size(request.page_size))
+        user_id = review("userId", None, lambda: _user_id(request.user_id))
+        state = review("state", None, lambda: _state(request.state))
+        review.finish()
+        wanted = ("deliveries", user_id, state)
+        start = pages.start(wanted, request.page_token, _delivery_position) or ()
         found = await self._inquiry.deliveries(Page(size + 1, start), user_id, state)
         page = found[:size]
-        token = pages.token(filters, page[-1].id.hex()) if len(found) > size else ""
+        token = pages.token(wanted, page[-1].id.hex()) if len(found) > size else ""
         return notifier_service_pb2.ListDeliveriesResponse(deliveries=map(delivery_message, page), next_page_token=token)
 
     async def GetDeadLetter(self, request: notifier_service_pb2.GetDeadLetterRequest, context: Context) -> delivery_pb2.DeadLetter:
@@ -49,12 +52,16 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
     async def ListDeadLetters(
         self, request: notifier_service_pb2.ListDeadLettersRequest, context: Context
     ) -> notifier_service_pb2.ListDeadLettersResponse:
-        user_id, reason = _user_id(request.user_id), searchable("reason", request.reason)
-        filters, size = ("dead letters", user_id, reason), pages.size(request.page_size)
-        start = pages.start(filters, request.page_token, _dead_letter_position) or ()
+        review = Review()
+        size = review("pageSize", 0, lambda: pages.size(request.page_size))
+        user_id = review("userId", None, lambda: _user_id(request.user_id))
+        reason = review("reason", "", lambda: filters.searchable("reason", request.reason))
+        review.finish()
+        wanted = ("dead letters", user_id, reason)
+        start = pages.start(wanted, request.page_token, _dead_letter_position) or ()
         found = await self._inquiry.dead_letters(Page(size + 1, start), user_id, reason)
         page = found[:size]
-        token = pages.token(filters, page[-1].created_us, page[-1].id.hex()) if len(found) > size else ""
+        token = pages.token(wanted, page[-1].created_us, page[-1].id.hex()) if len(found) > size else ""
         return notifier_service_pb2.ListDeadLettersResponse(dead_letters=map(dead_letter_message, page), next_page_token=token)
 
 
@@ -71,7 +78,9 @@ def _dead_letter_position(created: object, message: str) -> tuple[str, str]:
 def _message_id(text: str) -> UUID:
     if not text:
         raise InvalidArgument([FieldViolation("id", "The id is missing.")])
-    id_ = _uuid("id", text)
+    id_ = filters.uuid(text)
+    if id_ is None:
+        raise InvalidArgument([FieldViolation("id", "An id is 32 hexadecimal digits in groups, as 20260314-1b4e-8f00-8a3c-9d2b6f1e0c57.")])
     try:
         local_date_of(id_)
     except InvalidMessageId as error:
@@ -80,17 +89,7 @@ def _message_id(text: str) -> UUID:
 
 
 def _user_id(text: str) -> bytes | None:
-    return _uuid("userId", text).bytes if text else None
-
-
-def _uuid(field: str, text: str) -> UUID:
-    try:
-        parsed = UUID(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or str(parsed) != text.lower():
-        raise InvalidArgument([FieldViolation(field, "An id is 32 hexadecimal digits in groups, as 20260314-1b4e-8f00-8a3c-9d2b6f1e0c57.")])
-    return parsed
+    return filters.user_id("userId", text).bytes if text else None
 
 
 def _state(number: int) -> State | None:

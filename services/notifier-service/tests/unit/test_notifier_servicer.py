@@ -184,6 +184,17 @@ async def test_a_page_size_below_nothing_is_refused(stub: Any) -> None:
     assert violation(refused.value) == ("pageSize", "The page size is -1: it goes from 1 to 1000, 0 means 50.")
 
 
+async def test_all_mistakes_of_a_list_are_told_at_once(stub: Any) -> None:
+    user = "This is not the id of a user: one looks like 01932c07-20a4-7cd1-8000-2b1f4a5e6d7c."
+    size = "The page size is -1: it goes from 1 to 1000, 0 means 50."
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListDeliveries(pb.ListDeliveriesRequest(page_size=-1, user_id="7", state=99))  # type: ignore[arg-type] # as below
+    assert refused.value.details() == f"{size} {user} There is no state 99."
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.ListDeadLetters(pb.ListDeadLettersRequest(page_size=-1, user_id="7", reason="\0"))
+    assert refused.value.details() == f"{size} {user} The reason contains a null byte: remove it."
+
+
 async def test_a_state_that_does_not_exist_is_refused(stub: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.ListDeliveries(pb.ListDeliveriesRequest(state=99))  # type: ignore[arg-type] # the stub knows closed enums only

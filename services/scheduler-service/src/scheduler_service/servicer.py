@@ -1,5 +1,6 @@
 """The gRPC edge: proto in, use case, proto out."""
 
+import re
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -7,19 +8,20 @@ from uuid import UUID
 import grpc.aio
 
 from heyday.scheduler.v1 import message_pb2, scheduler_service_pb2, scheduler_service_pb2_grpc
+from occasions.civil import CivilDate, InvalidDate
 from occasions.identity import InvalidMessageId, local_date_of
 from scheduler_service import wire
 from scheduler_service.domain import MessageFilter, State
 from scheduler_service.ports import JobRunner
 from scheduler_service.service import Plan
-from servicekit import pages
-from servicekit.errors import FieldViolation, InvalidArgument
-from servicekit.filters import searchable
+from servicekit import filters, pages
+from servicekit.errors import FieldViolation, InvalidArgument, Review
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MOST_REPLAYED = 1000
 _LARGEST_INTEGER = 2**31 - 1  # of the columns of epochs and versions
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
@@ -35,7 +37,10 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
     async def ListMessages(
         self, request: scheduler_service_pb2.ListMessagesRequest, context: Context
     ) -> scheduler_service_pb2.ListMessagesResponse:
-        size, wanted = pages.size(request.page_size), _filter(request)
+        review = Review(InvalidDate)
+        size = review("pageSize", 0, lambda: pages.size(request.page_size))
+        wanted = _filter(review, request)
+        review.finish()
         after = pages.start(wanted, request.page_token, lambda day, message: (date.fromisoformat(day), UUID(message)))
         found = await self._plan.messages(wanted, after, size + 1)
         page = found[:size]
@@ -45,7 +50,10 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
     async def ListReplans(
         self, request: scheduler_service_pb2.ListReplansRequest, context: Context
     ) -> scheduler_service_pb2.ListReplansResponse:
-        size, user_id = pages.size(request.page_size), _user_id(request.user_id, "userId")
+        review = Review()
+        size = review("pageSize", 0, lambda: pages.size(request.page_size))
+        user_id = review("userId", UUID(int=0), lambda: filters.user_id("userId", request.user_id))
+        review.finish()
         after = pages.start(("replans", user_id), request.page_token, _replan_position)
         found = await self._plan.replans(user_id, after, size + 1)
         page = found[:size]
@@ -73,12 +81,12 @@ class SchedulerServicer(scheduler_service_pb2_grpc.SchedulerServiceServicer):
         )
 
 
-def _filter(request: scheduler_service_pb2.ListMessagesRequest) -> MessageFilter:
+def _filter(review: Review, request: scheduler_service_pb2.ListMessagesRequest) -> MessageFilter:
     return MessageFilter(
-        user_id=_user_id(request.user_id, "userId") if request.user_id else None,
-        state=_state(request.state) if request.state else None,
-        local_date=_local_date(request.local_date) if request.local_date else None,
-        kind=searchable("kind", request.kind) or None,
+        user_id=review("userId", None, lambda: filters.user_id("userId", request.user_id) if request.user_id else None),
+        state=review("state", None, lambda: _state(request.state) if request.state else None),
+        local_date=review("localDate", None, lambda: _local_date(request.local_date) if request.local_date else None),
+        kind=review("kind", None, lambda: filters.searchable("kind", request.kind) or None),
     )
 
 
@@ -94,17 +102,13 @@ def _state(number: int) -> State:
 
 
 def _local_date(text: str) -> date:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.isoformat() != text:  # it also reads 20261230 and 2026-W53-3
+    if not _DATE.fullmatch(text):  # a CivilDate may lack its year
         raise _violation("localDate", "The local date is written YYYY-MM-DD, such as 2026-12-30.")
-    return found
+    return date.fromisoformat(str(CivilDate.parse(text)))
 
 
 def _message_id(text: str, field: str) -> UUID:
-    message_id = _uuid(text)
+    message_id = filters.uuid(text)
     try:
         if message_id is not None:
             local_date_of(message_id)
@@ -112,21 +116,6 @@ def _message_id(text: str, field: str) -> UUID:
     except InvalidMessageId:
         pass
     raise _violation(field, "This is not the id of a message: one looks like 20261230-1c2d-8e3f-8a4b-5c6d7e8f9a0b.")
-
-
-def _user_id(text: str, field: str) -> UUID:
-    user_id = _uuid(text)
-    if user_id is None:
-        raise _violation(field, "This is not the id of a user: one looks like 01932c07-20a4-7cd1-8000-2b1f4a5e6d7c.")
-    return user_id
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text.lower() else None  # it also reads {...} and urn:uuid:...
 
 
 def _violation(field: str, description: str) -> InvalidArgument:

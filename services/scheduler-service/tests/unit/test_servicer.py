@@ -141,6 +141,26 @@ class TestLists:
         assert named == field
         assert sentence.endswith(".")
 
+    async def test_all_mistakes_are_told_at_once(self, stub: Any) -> None:
+        request = pb.ListMessagesRequest(page_size=-1, user_id="7", state=77, local_date="x", kind="\0")  # type: ignore[arg-type]
+        told = await violations(stub.ListMessages(request))
+        assert [field for field, _ in told] == ["pageSize", "userId", "state", "localDate", "kind"]
+        told = await violations(stub.ListReplans(pb.ListReplansRequest(page_size=-1, user_id="7")))
+        assert [field for field, _ in told] == ["pageSize", "userId"]
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("2026-02-30", "2026-02-30 does not exist: February has the days 01 to 28."),
+            ("2026-13-01", "2026-13-01 does not exist: months go from 01 to 12."),
+            ("0000-01-01", "0000-01-01 is too early: years start at 1850."),
+            ("--02-28", "The local date is written YYYY-MM-DD, such as 2026-12-30."),
+            ("2026-W53-3", "The local date is written YYYY-MM-DD, such as 2026-12-30."),
+        ],
+    )
+    async def test_a_local_date_that_is_none_is_refused_in_words(self, stub: Any, text: str, told: str) -> None:
+        assert await violations(stub.ListMessages(pb.ListMessagesRequest(local_date=text))) == [("localDate", told)]
+
     async def test_by_state_and_user(self, desk: Desk, stub: Any) -> None:
         await desk.take(EVE, person(), person(UUID(int=4)))
         found = await stub.ListMessages(pb.ListMessagesRequest(user_id=str(ADA), state=message_pb2.Message.SCHEDULED))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from occasions import zones
 from occasions.civil import CivilDate
 from occasions.occasion import Occasion
+from servicekit.errors import Review
 from user_service import text
-from user_service.profile import DATES, LONGEST_EXTERNAL_ID, occasion
-from user_service.review import Review
+from user_service.profile import DATES, LONGEST_EXTERNAL_ID, MISTAKES, occasion
 from user_service.text import Mistake
 
 _ANY_DAY = CivilDate(None, 1, 1)
@@ -40,7 +40,7 @@ class Wanted:
 
     def check(self, kinds: Mapping[str, Occasion]) -> UserFilter:
         """Return the filter; raises InvalidArgument with every violation."""
-        review = Review()
+        review = Review(*MISTAKES)
         wanted = UserFilter(
             timezone=review("timezone", "", self._timezone),
             day=review("occasionDay", "", self._day),

@@ -8,11 +8,11 @@ from functools import partial
 
 from occasions import zones
 from occasions.calendar import local_date_at
-from occasions.civil import CivilDate, LeapDayRule
+from occasions.civil import CivilDate, InvalidDate, LeapDayRule
 from occasions.occasion import Occasion
-from servicekit.errors import FieldViolation
+from occasions.zones import InvalidZone
+from servicekit.errors import FieldViolation, Review, sentence
 from user_service import text
-from user_service.review import Review
 from user_service.text import Mistake
 
 LONGEST_NAME = 100
@@ -20,6 +20,8 @@ LONGEST_EXTERNAL_ID = 128
 MOST_SUPPRESSED = 100
 DATES = ("birthday", "anniversary")
 DEFAULT_LOCALE = "en"
+#: What rules for fields raise.
+MISTAKES = (Mistake, InvalidDate, InvalidZone)
 # Where the day is furthest ahead: what lies in the future even there does so for a person whose zone we could not read.
 FIRST_TO_SEE_A_DAY = "Etc/GMT-14"
 
@@ -86,7 +88,7 @@ def check(draft: Draft, kinds: Mapping[str, Occasion], now: datetime, *, kept_oc
 
     `kept_occasions` are suppressed already: they pass even if their kind is gone. Raises InvalidArgument with every violation.
     """
-    review = Review()
+    review = Review(*MISTAKES)
     profile = Profile(
         external_id=review("externalId", "", lambda: text.optional("external id", draft.external_id, LONGEST_EXTERNAL_ID)),
         first_name=review("firstName", "", lambda: text.required("first name", draft.first_name, LONGEST_NAME)),
@@ -100,7 +102,7 @@ def check(draft: Draft, kinds: Mapping[str, Occasion], now: datetime, *, kept_oc
         suppressed_occasions=_suppressed(review, draft.suppressed_occasions, {*kinds, *kept_occasions}),
     )
     review.add(_future_dates(profile, now))
-    review.add(FieldViolation(o.field, text.sentence(o.sentence)) for kind in kinds.values() for o in kind.objections(profile.dates))
+    review.add(FieldViolation(o.field, sentence(o.sentence)) for kind in kinds.values() for o in kind.objections(profile.dates))
     review.finish()
     return profile
 

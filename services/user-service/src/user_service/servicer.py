@@ -8,10 +8,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from heyday.user.v1 import user_pb2, user_service_pb2, user_service_pb2_grpc
 from servicekit import grpc_context, pages
-from servicekit.errors import FieldViolation, InvalidArgument
+from servicekit.errors import FieldViolation, InvalidArgument, Review, sentence
 from user_service import metrics, text, wire
 from user_service.domain import User
-from user_service.filters import Wanted
+from user_service.filters import UserFilter, Wanted
 from user_service.profile import FIELDS, Draft
 from user_service.service import UserService
 
@@ -40,8 +40,10 @@ class UserServicer(user_service_pb2_grpc.UserServiceServicer):
         return wire.to_user(await self._service.get(_user_id(request.id)))
 
     async def ListUsers(self, request: user_service_pb2.ListUsersRequest, context: Context) -> user_service_pb2.ListUsersResponse:
-        size = pages.size(request.page_size)
-        wanted = self._service.filter(_wanted(request))
+        review = Review()
+        size = review("pageSize", 0, lambda: pages.size(request.page_size))
+        wanted = review("filter", UserFilter(), lambda: self._service.filter(_wanted(request)))
+        review.finish()
         users = await self._service.list(wanted, pages.start(wanted, request.page_token, UUID), size + 1)
         page, token = _page(users, size, wanted)
         return user_service_pb2.ListUsersResponse(users=map(wire.to_user, page), next_page_token=token)
@@ -136,7 +138,7 @@ def _request_id(asked: str, context: Context) -> str:
     try:
         return text.optional("request id", request_id, LONGEST_REQUEST_ID)
     except text.Mistake as mistake:
-        raise _violation("requestId", text.sentence(str(mistake))) from None
+        raise _violation("requestId", sentence(str(mistake))) from None
 
 
 def _named(mask: FieldMask, user: user_pb2.User) -> frozenset[str]:

@@ -63,11 +63,6 @@ def locale(written: str) -> str:
     return f"{match['language']}{script.title()}{region.upper()}{match['rest']}"
 
 
-def sentence(said: str) -> str:
-    """Return what is said, beginning with a capital where it begins with a word, and ending as a sentence does."""
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "?")) else ".")
-
-
 def shown(written: str) -> str:
     """Return a caller's text in quotes, if it is fit to be shown."""
     return f'"{written}"' if written.isprintable() and len(written) <= 40 else "the text"

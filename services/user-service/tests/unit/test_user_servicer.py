@@ -217,6 +217,12 @@ async def test_a_page_size_below_nothing(stub: Stub) -> None:
     )
 
 
+async def test_all_mistakes_of_a_list_are_told_at_once(stub: Stub) -> None:
+    request = user_service_pb2.ListUsersRequest(page_size=-1, timezone="Foo", email="\0")
+    code, _, violations = await refusal(stub.ListUsers(request))
+    assert (code, [field for field, _ in violations]) == ("INVALID_ARGUMENT", ["pageSize", "timezone", "email"])
+
+
 async def test_a_list_by_email_and_day(stub: Stub, ada: Callable[..., user_pb2.User]) -> None:
     user = await create(stub, ada())
     request = user_service_pb2.ListUsersRequest
