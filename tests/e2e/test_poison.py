@@ -50,7 +50,7 @@ _REASONLESS = MessageOutcome(id=uuid4().bytes, revision=1, result=MessageOutcome
 @pytest.mark.parametrize(
     ("topic", "value", "poison_topic", "wrong"),
     [
-        (USER_CHANGED, _RUBBISH, SCHEDULER_POISON, b"not a readable UserChanged: DecodeError"),
+        (USER_CHANGED, _RUBBISH, SCHEDULER_POISON, b"not a readable snapshot of a user: DecodeError"),
         (USER_CHANGED, _NAMELESS, SCHEDULER_POISON, b"a null character in a text"),
         (MESSAGE_OUTCOME, _RUBBISH, SCHEDULER_POISON, b"not a readable MessageOutcome: DecodeError"),
         (MESSAGE_OUTCOME, _REASONLESS, SCHEDULER_POISON, b"a null character in a text"),

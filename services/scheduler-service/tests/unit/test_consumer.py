@@ -86,7 +86,7 @@ class TestParsing:
         ids=["no proto", "empty", "no id", "no date"],
     )
     def test_what_is_no_snapshot_is_unreadable(self, value: bytes) -> None:
-        with pytest.raises(Unreadable, match="not a readable UserChanged"):
+        with pytest.raises(Unreadable, match="not a readable snapshot of a user"):
             user_changed(value)
 
     @pytest.mark.parametrize("name", ["email", "first_name", "last_name", "locale", "timezone"])

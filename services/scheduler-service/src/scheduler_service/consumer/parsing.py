@@ -26,7 +26,7 @@ def user_changed(value: bytes) -> Recipient:
         event = UserChanged.FromString(value)
         recipient = _recipient(event, event.user)
     except (DecodeError, ValueError) as error:
-        raise Unreadable(f"not a readable UserChanged: {type(error).__name__}") from error
+        raise Unreadable(f"not a readable snapshot of a user: {type(error).__name__}") from error
     user = event.user
     _refuse_null(user.email, user.first_name, user.last_name, user.locale, user.timezone, *user.suppressed_occasions)
     return recipient
