@@ -211,7 +211,23 @@ def test_a_body_of_unknown_length_over_the_limit(api: Api) -> None:
 
 def test_a_bad_request_id(api: Api) -> None:
     answer = api.call("POST", USERS, somebody(), headers={"Idempotency-Key": "x" * 129})
-    assert (answer.status, set(answer.violations)) == (400, {"Idempotency-Key"})
+    wanted = {"Idempotency-Key": "Idempotency-Key must have at most 128 printable ASCII characters."}
+    assert (answer.status, answer.violations) == (400, wanted)
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "sentence"),
+    [
+        ("seven", None, 'If-Match must be one ETag of a user, such as "7".'),
+        ('"1"', 2, "If-Match and the version of the request differ: send one of them."),
+    ],
+)
+def test_a_bad_if_match(api: Api, tag: str, version: int | None, sentence: str) -> None:
+    user = api.ok("POST", USERS, somebody())
+    change = {"locale": "nb", **({"version": version} if version else {})}
+    answer = api.call("PATCH", f"{USERS}/{user['id']}", change, headers={"If-Match": tag})
+    assert (answer.status, answer.violations) == (400, {"If-Match": sentence})
+    assert api.ok("GET", f"{USERS}/{user['id']}") == user
 
 
 def test_a_deeply_nested_body(api: Api) -> None:

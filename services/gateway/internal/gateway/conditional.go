@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	userv1 "heyday/gateway/gen/heyday/user/v1"
@@ -91,7 +89,7 @@ func withVersion(ctx context.Context, method string, request, reply any, conn *g
 	wanted := callOf(ctx).ifMatch
 	if version := versionOf(request); wanted != 0 && version != nil {
 		if *version != 0 && *version != wanted {
-			return status.Error(codes.InvalidArgument, "If-Match and the version of the request differ: send one of them.")
+			return rest.Invalid("If-Match", "If-Match and the version of the request differ: send one of them.").Err()
 		}
 		*version = wanted
 	}
