@@ -12,7 +12,7 @@ from invariants import Entry, Facts, Letter, Planned, violations
 from occasions import zones
 from occasions.identity import message_id
 from scheduler_service.consumer.intake import USER_CHANGED
-from scheduler_service.domain import GREETED_DAYS, Message, State
+from scheduler_service.domain import GREETED_DAYS, Message, Moments, State
 from simulation.broker import partitions
 from simulation.world import BELATED, World
 from user_service.domain import User
@@ -61,10 +61,7 @@ def _facts(world: World, read_at: datetime) -> Facts:
 
 
 def _planned(world: World, message: Message) -> Planned:
-    """A message by the instants that were in force when the record was made that was sent: a move afterwards is no sin of its."""
-    taken = world.provider.taken.get(message.id)
-    queued = world.story.queued(message.id, taken.accepted_at[0]) if taken else None
-    moments = (queued or message).moments
+    moments = _moments(world, message)
     return Planned(
         message.id,
         message.user_id,
@@ -78,6 +75,13 @@ def _planned(world: World, message: Message) -> Planned:
         message.asked_revision,
         message.unsure,
     )
+
+
+def _moments(world: World, message: Message) -> Moments:
+    """Those that were in force when the record was made that was sent: a move afterwards is no sin of the message."""
+    taken = world.provider.taken.get(message.id)
+    queued = world.story.queued(message.id, taken.accepted_at[0]) if taken else None
+    return (queued or message).moments
 
 
 def _second_letters(world: World) -> Iterator[str]:
@@ -106,7 +110,7 @@ def _before_the_hour(world: World) -> Iterator[str]:
         message = world.plan.tables.messages.get(key)
         if message is None or not taken.greetings:
             continue
-        zone = (world.story.queued(key, taken.accepted_at[0]) or message).moments.timezone
+        zone = _moments(world, message).timezone
         rules = zones.zone(zone)
         if rules.key != zone:  # a new tzdata has come for it meanwhile
             continue

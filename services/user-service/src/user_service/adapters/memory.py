@@ -37,10 +37,11 @@ class State:
         before = self.users.get(user.id)
         for name in _names(before) if before else ():
             del self.owners[name]
-        taken = [name for name in _names(user) if name in self.owners]
+        names = _names(user)
+        taken = [name for name in names if name in self.owners]
         if taken:
             raise EmailAndExternalIdTaken if len(taken) > 1 else EmailTaken if taken[0][0] == "email" else ExternalIdTaken
-        for name in _names(user):
+        for name in names:
             self.owners[name] = user.id
         self.users[user.id] = user
         self.events.append(user)
