@@ -28,8 +28,8 @@ TYPING = {
     json_change("user-service.common.autoscaling.targetCPU", 170): "targetCPU",
     json_change("user-service.common.image.digest", "latest"): "digest",
     json_change("user-service.common.resources.limits.memory", ["1Gi"]): "memory",
-    json_change("notifier-service.common.autoscaling.maxReplicas", 65): "maxReplicas",
-    json_change("notifier-service.common.replicas", 65): "replicas",
+    json_change("notifier-service.common.autoscaling.maxReplicas", 61): "maxReplicas",
+    json_change("notifier-service.common.replicas", 61): "replicas",
     json_change(
         "user-service.common.autoscaling.minReplicas", 11
     ): "user-service: common.autoscaling.minReplicas .11. is above maxReplicas .8.",

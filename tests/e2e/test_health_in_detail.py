@@ -19,7 +19,7 @@ _GROUPS = {
     "scheduler-service": ["scheduler.message-outcome", "scheduler.user-changed"],
     "notifier-service": ["notifier.cancelled", "notifier.due"],
 }
-_PARTITIONS = 64
+_PARTITIONS = 60
 
 
 @pytest.fixture(scope="module")

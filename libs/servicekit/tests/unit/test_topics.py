@@ -8,7 +8,7 @@ from servicekit.topics import Topic, TopicMismatch, UsedTopics, declared, refuse
 
 def test_every_topic_has_the_fixed_number_of_partitions() -> None:
     topics = declared()
-    assert {topic.partitions for topic in topics} == {64}
+    assert {topic.partitions for topic in topics} == {60}
     assert len({topic.name for topic in topics}) == len(topics)
 
 
