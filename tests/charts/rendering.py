@@ -32,9 +32,11 @@ def values_of(environment: str) -> Path:
 
 
 def choose(environment: str) -> list[str]:
-    """Helm's arguments for an environment; for production with the provider, which whoever installs has to name."""
-    provider = json_change("dispatcher-service.common.settings.PROVIDER_URL", "https://email.example.org")
-    return ["--values", str(values_of(environment)), *(("--set-json", provider) if environment == "production" else ())]
+    """Helm's arguments for an environment; for production with provider and sender, which whoever installs has to name."""
+    known = {"PROVIDER_URL": "https://email.example.org", "SENDERS": {"*": "Heyday <hello@example.org>"}}
+    own = [json_change(f"dispatcher-service.common.settings.{name}", value) for name, value in known.items()]
+    chosen = own if environment == "production" else []
+    return ["--values", str(values_of(environment)), *(argument for change in chosen for argument in ("--set-json", change))]
 
 
 def run_helm(*arguments: str) -> str:

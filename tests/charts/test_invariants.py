@@ -142,6 +142,15 @@ def test_each_database_is_migrated_before_its_service_starts(objects: list[Objec
     assert {f"heyday-{service}-migrate" for service in ("user-service", "scheduler-service", "notifier-service")} <= jobs
 
 
+def test_a_services_migrations_run_on_the_nodes_it_may_have() -> None:
+    chosen, tainted = {"kind": "arm"}, [{"key": "kind", "operator": "Exists"}]
+    changes = {"user-service.common.nodeSelector": chosen, "user-service.common.tolerations": tainted}
+    objects = render("production", *(json_change(path, value) for path, value in changes.items()))
+    bound = {name_of(each) for each in workloads(objects) if pod_of(each)["spec"].get("nodeSelector") == chosen}
+    assert bound == {"Deployment/heyday-user-service", "Job/heyday-user-service-migrate"}
+    assert all((pod_of(each)["spec"].get("tolerations") == tainted) == (name_of(each) in bound) for each in workloads(objects))
+
+
 def test_a_changed_setting_restarts_the_pods_that_read_it_and_no_others() -> None:
     before = render("production")
     after = render("production", json_change("notifier-service.common.settings.MAX_ATTEMPTS", 5))

@@ -45,12 +45,6 @@ spec:
             matchLabels: {{- include "common.selectorLabels" $ | nindent 14 }}
           matchLabelKeys: [pod-template-hash]
         {{- end }}
-      {{- with $common.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $common.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
       {{- with $common.affinity }}
       affinity: {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -82,6 +76,12 @@ imagePullSecrets:
 {{- end }}
 {{- with .Values.common.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.common.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.common.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 

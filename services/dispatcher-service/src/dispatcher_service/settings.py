@@ -83,6 +83,8 @@ class DispatcherSettings(ServiceSettings, HttpEmailSettings, SmtpSettings):
             raise ValueError("SMTP_HOST is needed where PROVIDER_KIND is smtp.")
         if self.provider_kind == "console" and self.environment in (Environment.STAGING, Environment.PRODUCTION):
             raise ValueError(f"PROVIDER_KIND console sends nothing: it is refused where ENVIRONMENT is {self.environment}.")
+        if self.environment == Environment.PRODUCTION and any("@localhost" in sender for sender in self.senders.values()):
+            raise ValueError("SENDERS needs an address of yours where ENVIRONMENT is production: no provider takes letters from localhost.")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,8 @@ from dispatcher_service.settings import DispatcherSettings
 from servicekit.settings import BadSettings, parse
 from servicekit.settings_table import assert_readme_matches
 
-HTTP = {"PROVIDER_URL": "https://mail.example.com/api"}
+#: As it may be anywhere; ENVIRONMENT is production unless something else is said.
+HTTP = {"PROVIDER_URL": "https://mail.example.com/api", "SENDERS": '{"*": "Heyday <hello@example.com>"}'}
 
 
 def settings(**environ: str) -> DispatcherSettings:
@@ -26,6 +27,7 @@ def test_the_readme_has_every_setting() -> None:
         ({"PROVIDER_URL": "mail.example.com"}, "PROVIDER_URL is needed where PROVIDER_KIND is http_email"),
         ({"PROVIDER_KIND": "smtp"}, "SMTP_HOST is needed where PROVIDER_KIND is smtp"),
         ({"PROVIDER_KIND": "console", "ENVIRONMENT": "production"}, "PROVIDER_KIND console sends nothing: it is refused"),
+        ({"SENDERS": '{"*": "heyday@localhost"}'}, "SENDERS needs an address of yours where ENVIRONMENT is production"),
         ({"PROVIDER_KIND": "pigeon"}, "PROVIDER_KIND should be"),
         ({"CALL_MINIMUM_SECONDS": "11"}, "CALL_MINIMUM_SECONDS is above CALL_TIMEOUT_SECONDS"),
         ({"CONNECT_TIMEOUT_SECONDS": "2"}, "CONNECT_TIMEOUT_SECONDS must be below CALL_MINIMUM_SECONDS"),
