@@ -64,7 +64,7 @@ def test_bases_are_arguments_with_exact_tags(path: str) -> None:
     recipe = (PROJECT / path).read_text(encoding="utf-8")
     assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) <= {"${BUILD_IMAGE}", "${RUN_IMAGE}", "scratch", "run"}
     for base in re.findall(r"^ARG (?:BUILD|RUN)_IMAGE=(\S+)$", recipe, re.MULTILINE):
-        assert re.fullmatch(r"[a-z]+:[\w.-]+", base), "a tag, and no registry: that is the builder's to know"
+        assert re.fullmatch(r"[a-z]+:[\w.-]+(@sha256:[0-9a-f]{64})?", base), "a tag, and no registry: that is the builder's to know"
         assert not base.endswith(":latest")
 
 
