@@ -23,7 +23,7 @@ from charts.rendering import (
     render,
     values_of,
 )
-from servicekit.exposure import careless
+from servicekit.exposure import GUESSED, SHORTEST_PASSWORD, careless
 from servicekit.settings import PostgresSettings, ServiceSettings, parse
 from servicekit.topics import declared
 
@@ -170,3 +170,9 @@ def max_connections(environment: str) -> int:
 def test_no_notifier_is_without_a_partition(environment: str) -> None:
     partitions = {topic.partitions for topic in declared() if topic.name.endswith("message-due")}
     assert max_replicas(render(environment), "notifier-service") <= min(partitions)
+
+
+def test_charts_and_services_refuse_the_same_passwords() -> None:
+    checks = (CHARTS / "common/templates/_checks.tpl").read_text(encoding="utf-8")
+    assert f'regexMatch "(?i){GUESSED.pattern}"' in checks
+    assert f"lt (len $password) {SHORTEST_PASSWORD}" in checks

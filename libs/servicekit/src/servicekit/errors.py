@@ -89,10 +89,10 @@ class AlreadyExists(DomainError):
 
     code = "ALREADY_EXISTS"
 
-    def __init__(self, message: str | None = None, *, field: str = "", metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(self, message: str | None = None, *, fields: Sequence[str] = (), metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message, metadata=metadata)
-        #: As callers spell it; several with commas between.
-        self.field = field
+        #: Those that others have already, as callers spell them.
+        self.fields = fields
 
 
 class Aborted(DomainError):

@@ -49,8 +49,8 @@ async def abort(context: "grpc.aio.ServicerContext[Any, Any]", status: status_pb
 
 def _details(error: DomainError, service: str, request_id: str) -> Iterator[Message]:
     metadata = error.metadata
-    if isinstance(error, AlreadyExists) and error.field:
-        metadata = {"field": error.field, **metadata}
+    if isinstance(error, AlreadyExists) and error.fields:
+        metadata = {"field": ",".join(error.fields), **metadata}
     yield error_details_pb2.ErrorInfo(reason=error.reason, domain=service, metadata=metadata)
     if isinstance(error, InvalidArgument) and error.violations:
         violations = [error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description) for v in error.violations]

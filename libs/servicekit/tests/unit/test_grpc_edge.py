@@ -95,9 +95,10 @@ async def test_mistakes_are_told_by_field_and_together() -> None:
     assert [(each.field, each.description) for each in told] == [(each.field, each.description) for each in violations]
 
 
-async def test_what_exists_already_names_the_field() -> None:
-    info = _details(await _raise(errors.AlreadyExists(field="external_id")), error_details_pb2.ErrorInfo)
-    assert dict(info.metadata) == {"field": "external_id"}
+@pytest.mark.parametrize(("fields", "told"), [(["external_id"], "external_id"), (["email", "external_id"], "email,external_id")])
+async def test_what_exists_already_names_the_fields(fields: list[str], told: str) -> None:
+    info = _details(await _raise(errors.AlreadyExists(fields=fields)), error_details_pb2.ErrorInfo)
+    assert dict(info.metadata) == {"field": told}
 
 
 async def test_anything_unexpected_is_internal_and_tells_nothing_but_the_requests_id() -> None:

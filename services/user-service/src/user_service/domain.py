@@ -24,21 +24,21 @@ class EmailTaken(AlreadyExists):
     """Another user has this email."""
 
     def __init__(self) -> None:
-        super().__init__(field="email")
+        super().__init__(fields=("email",))
 
 
 class ExternalIdTaken(AlreadyExists):
     """Another user has this external id."""
 
     def __init__(self) -> None:
-        super().__init__(field="externalId")
+        super().__init__(fields=("externalId",))
 
 
 class EmailAndExternalIdTaken(AlreadyExists):
     """Other users have this email and this external id."""
 
     def __init__(self) -> None:
-        super().__init__(field="email,externalId")
+        super().__init__(fields=("email", "externalId"))
 
 
 class RequestIdReused(InvalidArgument):

@@ -157,7 +157,7 @@ class UserService:
         try:
             return await self._store.transact(work)
         except AlreadyExists as error:
-            for name in error.field.split(","):
+            for name in error.fields:
                 metrics.CONFLICTS.labels(name).inc()
             raise
         except StaleVersion:

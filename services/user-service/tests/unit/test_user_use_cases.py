@@ -110,14 +110,14 @@ async def test_an_email_is_unique_without_regard_to_case(service: UserService, d
     await service.create(draft(email="ada@example.com"))
     with pytest.raises(EmailTaken, match="Another user has this email") as raised:
         await service.create(draft(email="ADA@Example.COM"))
-    assert raised.value.field == "email"
+    assert raised.value.fields == ("email",)
 
 
 async def test_an_external_id_is_unique(service: UserService, draft: MakeDraft) -> None:
     await service.create(draft(external_id="hr-7"))
     with pytest.raises(ExternalIdTaken, match="Another user has this external id") as raised:
         await service.create(draft(email="b@example.com", external_id="hr-7"))
-    assert raised.value.field == "externalId"
+    assert raised.value.fields == ("externalId",)
 
 
 async def test_a_user_may_change_the_case_of_the_own_email(service: UserService, draft: MakeDraft) -> None:
