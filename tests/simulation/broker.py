@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import UTC, datetime
 
 from servicekit.kafka import KafkaUnavailable, Partition, Received, Record, Watermarks
+from servicekit.loops import pause
 from simulation.chance import Chance
 from simulation.virtual import VirtualClock
 
@@ -14,6 +15,7 @@ PARTITIONS = 8
 MOST_IN_A_BATCH = 40
 #: What is not stored by then is not stored any more.
 ACKNOWLEDGED_SECONDS = 10.0
+LOOK_EVERY_SECONDS = 1.0
 
 Stored = Callable[[Collection[Partition]], Awaitable[Mapping[Partition, int]]]
 
@@ -36,7 +38,7 @@ class Broker:
         for record in records:
             partition = Partition(record.topic, zlib.crc32(record.key) % PARTITIONS)
             log = self.logs[partition]
-            log.append(Received(partition, len(log), self.clock.now_us() // 1000, record.key, record.value))
+            log.append(Received(partition, len(log), self.clock.now_us() // 1000, record.key, record.value, record.headers))
         for group in self.groups.values():
             group.wake()
 
@@ -83,7 +85,7 @@ class Group:
     def leave(self, member: "Member") -> None:
         if member in self.members:
             self.members.remove(member)
-            member.assign(frozenset())
+            member.end()
             self.rebalance()
 
     def rebalance(self) -> None:
@@ -119,37 +121,49 @@ class Member:
         self._stored = stored
         self._revoked = revoked
         self._assigned: frozenset[Partition] = frozenset()
+        self._held: frozenset[Partition] = frozenset()
         self._at: dict[Partition, int] = {}
+        self._ended = asyncio.Event()
         self.awake = asyncio.Event()
 
     def assign(self, assigned: frozenset[Partition]) -> None:
         taken_away = self._assigned - assigned
         self._assigned = assigned
+        self._held &= assigned
         for partition in taken_away:
             self._at.pop(partition, None)
         if taken_away and self._revoked:
             self._revoked(taken_away)
         self.awake.set()
 
+    def end(self) -> None:
+        self._ended.set()
+        self.assign(frozenset())
+
     def assigned(self) -> frozenset[Partition]:
         return self._assigned
 
     async def batches(self, stopping: asyncio.Event | None = None) -> AsyncIterator[list[Received]]:
-        while True:
+        ends = (self._ended, stopping or self._ended)
+        while not any(end.is_set() for end in ends):
             self.awake.clear()
             if batch := await self._next():
                 yield batch
-            else:
+            elif stopping is None:
                 await self.awake.wait()
+            else:
+                await pause(LOOK_EVERY_SECONDS, self.awake, stopping)
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         if not self._group.broker.chance.happens(0.02, "commit lost"):
             self._group.committed |= {partition: at for partition, at in offsets.items() if partition in self._assigned}
 
     async def pause(self, partitions: Collection[Partition]) -> None:
-        raise NotImplementedError("Nobody pauses here: so few records are never too many.")
+        self._held |= self._assigned & frozenset(partitions)
 
-    resume = pause
+    async def resume(self, partitions: Collection[Partition]) -> None:
+        self._held -= frozenset(partitions)
+        self.awake.set()
 
     async def committed(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         return {partition: at for partition, at in self._group.committed.items() if partition in partitions}
@@ -162,9 +176,9 @@ class Member:
         broker = self._group.broker
         if self._stored and (new := self._assigned - self._at.keys()):
             stored = await self._stored(new)
-            self._at |= {partition: max(stored.get(partition, 0), broker.lows[partition]) for partition in new & self._assigned}
+            self._at |= {partition: stored.get(partition, self._group.begin(partition)) for partition in new & self._assigned}
         batch: list[Received] = []
-        order = sorted(self._assigned)
+        order = sorted(self._assigned - self._held)
         broker.chance.random.shuffle(order)
         for partition in order:
             start = max(self._at.get(partition, self._group.begin(partition)), broker.lows[partition])

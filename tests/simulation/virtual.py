@@ -4,7 +4,7 @@ import asyncio
 import selectors
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -46,18 +46,26 @@ class _JumpingSelector(selectors.BaseSelector):
         self._idle.close()
 
 
+class Passing(Protocol):
+    """Time that passes."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+
+
 class VirtualClock:
     """The Clock port over a virtual loop; the databases' clocks are the same."""
 
-    def __init__(self, loop: VirtualLoop, begins_at: datetime) -> None:
-        self._loop = loop
+    def __init__(self, time: Passing, begins_at: datetime) -> None:
+        self._time = time
         self._begins_at = begins_at
 
     def now(self) -> datetime:
-        return self._begins_at + timedelta(seconds=self._loop.elapsed)
+        return self._begins_at + timedelta(seconds=self._time.elapsed)
 
     def monotonic(self) -> float:
-        return self._loop.elapsed
+        return self._time.elapsed
 
     def now_us(self) -> int:
         now = self.now()
