@@ -12,11 +12,11 @@ import pytest
 from occasions.calendar import SendInstant
 from scheduler_service.adapters.memory import MemoryPlanStore
 from scheduler_service.domain import rules
+from servicekit.outbox import _Row
 from simulation import provider
 from simulation.chance import Rates
 from simulation.outbox import SimulatedRelay
 from simulation.run import simulate
-from simulation.users import Snapshots
 from simulation.world import Setup
 
 RUNS = {
@@ -41,13 +41,17 @@ def test_nothing_is_lost_nothing_doubled_nothing_early(run: str) -> None:
 
 
 def test_a_relay_that_deletes_before_it_produces_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    produce, delete = SimulatedRelay._produce, Snapshots.delete
+    produce = SimulatedRelay._produce
 
-    async def delete_first(self: SimulatedRelay, rows: list[object], until: float) -> list[object]:
-        await delete(self._table.rows, {row.id for row in rows})  # type: ignore[arg-type, attr-defined]
-        return await produce(self, rows, until)  # type: ignore[arg-type, return-value]
+    async def delete_first(self: SimulatedRelay, rows: list[_Row], until: float) -> list[_Row]:
+        await self._table.rows.delete({row.id for row in rows})
+        return await produce(self, rows, until)
+
+    async def leave(self: SimulatedRelay, connection: object, rows: object) -> None:
+        """They are gone."""
 
     monkeypatch.setattr(SimulatedRelay, "_produce", delete_first)
+    monkeypatch.setattr(SimulatedRelay, "_delete", leave)
     assert any("the topic ends with" in violation for violation in _violations())
 
 
