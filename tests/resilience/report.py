@@ -40,9 +40,11 @@ def lines_of(figures: Figures) -> Iterator[str]:
         yield f"  {name:18} {sums['tests']:3} tests, {sums['failed']} failed, {sums['seconds']:4.0f} s"
     if not (killed := [window for window in figures["crash_windows"] if window["fault"] == "kill"]):
         return
-    yield "After kill -9, the last greeting after its time, what S6 allows, and calls repeated under a key that was sent already:"
+    yield "After kill -9, the last greeting after it and its time; what S6 allows; calls repeated of what was sent and not recorded then:"
     for window in killed:
-        yield f"  {window['seam']:34} {window['latest_s']:5.1f} s of {window['allowed_s']:.1f} s, {window['repeats']:3} repeats"
+        when = f"{window['latest_s']:5.1f} s of {window['allowed_s']:.1f} s"
+        repeats = f"{window['repeats']:3} repeats of {window['unrecorded']:3}, at most {window['most_repeats']}"
+        yield f"  {window['seam']:34} {window['turn']:3}. turn {when}, {repeats}"
 
 
 def write(figures: Figures, path: Path) -> None:
