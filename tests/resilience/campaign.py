@@ -59,9 +59,8 @@ SELECT id, 'birthday', 'Etc/UTC', %s, %s, 1990, 'FEB_28', '2020-01-01Z', true FR
 """
 _MESSAGES = """
 INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version, zone_rule)
-SELECT id, %(day)s, user_id, 'birthday', 'SCHEDULED', %(at)s, %(at)s, %(at)s + interval '1 hour', %(at)s + interval '2 days',
-       'Etc/UTC', '2026f', 'EXACT'
-FROM unnest(%(ids)s::uuid[], %(users)s::uuid[]) AS u(id, user_id)
+SELECT id, %(day)s, user_id, 'birthday', 'SCHEDULED', at, at, at + interval '1 hour', at + interval '2 days', 'Etc/UTC', '2026f', 'EXACT'
+FROM unnest(%(ids)s::uuid[], %(users)s::uuid[], %(instants)s::timestamptz[]) AS u(id, user_id, at)
 """
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM messages
@@ -94,12 +93,18 @@ class Campaign:
 
     def plan(self, number: int, *, due_in: float) -> tuple[list[UUID], datetime]:
         """Plan that many birthdays, due together in so many seconds, straight into the scheduler's tables."""
+        due_at = self.plan_over(0, number, due_in=due_in)
+        return list(due_at), min(due_at.values())
+
+    def plan_over(self, seconds: float, number: int, *, due_in: float) -> dict[UUID, datetime]:
+        """The same, but they come due one after the other over so many seconds; return when each does."""
         at = datetime.now(UTC) + timedelta(seconds=due_in)
+        instants = [at + timedelta(seconds=seconds * turn / number) for turn in range(number)]
         with connect(self.mesh, "scheduler") as plan, plan.transaction():
             users = self._add_people(plan, number, at.date())
             ids = [message_id(user, "birthday", at.date()) for user in users]
-            plan.execute(_MESSAGES, {"day": at.date(), "at": at, "ids": ids, "users": users})
-        return ids, at
+            plan.execute(_MESSAGES, {"day": at.date(), "ids": ids, "users": users, "instants": instants})
+        return dict(zip(ids, instants, strict=True))
 
     def add_people(self, number: int, birthday: date) -> list[UUID]:
         """Let the scheduler know that many people, and plan nothing; return the ids of the messages that are to be planned."""

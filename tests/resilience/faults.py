@@ -1,8 +1,11 @@
-"""Faults of the mesh, each there within a block and gone after it."""
+"""Faults of the mesh, each there within a block and gone after it; one that was not there raises AssertionError at its end."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from backing import server
@@ -22,21 +25,35 @@ def gone(part: str) -> Fault:
         stopped.process.stop()
         try:
             yield
+            assert not stopped.process.running, "it was not away all the while"
         finally:
             server.start(stopped)
 
     return fault
 
 
-def killed(part: str) -> Fault:
-    """The server is killed and started again at once."""
+def killed(part: str, after_seconds: float) -> Fault:
+    """The server is killed after a while and started again at once."""
+
+    def kill(campaign: Campaign) -> None:
+        dead: Server = getattr(campaign.mesh, part)
+        dead.process.kill()
+        server.start(dead)
+
+    return once(kill, after_seconds)
+
+
+def once(act: Callable[[Campaign], None], after_seconds: float) -> Fault:
+    """It happens after a while, and is done before the end."""
 
     @contextmanager
     def fault(campaign: Campaign) -> Iterator[None]:
-        dead: Server = getattr(campaign.mesh, part)
-        yield
-        dead.process.kill()
-        server.start(dead)
+        def wait_and_act(enough: Event) -> None:
+            assert not enough.wait(after_seconds), "the end came before it happened"
+            act(campaign)
+
+        with _beside(wait_and_act):
+            yield
 
     return fault
 
@@ -46,27 +63,51 @@ def again_and_again(act: Callable[[Campaign, int], None], pause_seconds: float) 
 
     @contextmanager
     def fault(campaign: Campaign) -> Iterator[None]:
-        enough, failures = Event(), list[BaseException]()
-
-        def repeat() -> None:
+        def repeat(enough: Event) -> None:
             turn = 0
-            try:
-                while not enough.wait(pause_seconds):
-                    act(campaign, turn)
-                    turn += 1
-            except BaseException as error:
-                failures.append(error)
+            while not enough.wait(pause_seconds):
+                act(campaign, turn)
+                turn += 1
+            assert turn > 1, "the end came before it happened again"
 
-        thread = Thread(target=repeat, name="again-and-again")
-        thread.start()
+        with _beside(repeat):
+            yield
+
+    return fault
+
+
+def rolling(service: str, away_seconds: float = 0) -> Fault:
+    """Its replicas end and come back one after the other, again and again, and each has by the end."""
+
+    @contextmanager
+    def fault(campaign: Campaign) -> Iterator[None]:
+        parts = [part for name, part in campaign.mesh.parts() if name.startswith(service)]
+        clean = {part.process.pid for part in parts}
+
+        def restart(_: Campaign, turn: int) -> None:
+            part = parts[turn % len(parts)]
+            part.process.stop()
+            time.sleep(away_seconds)
+            server.start(part)
+
+        with again_and_again(restart, 0.2)(campaign):
+            yield
+        assert clean.isdisjoint(part.process.pid for part in parts), "not each of them was restarted"
+
+    return fault
+
+
+@contextmanager
+def _beside(work: Callable[[Event], None]) -> Iterator[None]:
+    """A thread does the work and is told when it is enough; what it raises is raised at the end."""
+    enough = Event()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work, enough)
         try:
             yield
         finally:
             enough.set()
-            thread.join()
-        assert failures == []
-
-    return fault
+        done.result()
 
 
 def rewired(services: tuple[str, ...], setting: str, target: Callable[[Campaign], str], break_it: Callable[[Wire], None]) -> Fault:
@@ -82,6 +123,7 @@ def rewired(services: tuple[str, ...], setting: str, target: Callable[[Campaign]
             break_it(wire)
             try:
                 yield
+                assert wire.joined, "nobody came over the wire"
             finally:
                 wire.delay_seconds, wire.is_dead = 0.0, False
 
@@ -115,15 +157,19 @@ def together(*faults: Fault) -> Fault:
 
 
 def provider(**behaviour: Any) -> Fault:
-    """The provider behaves so for a while."""
+    """The provider behaves so for a while, and somebody has met it."""
 
     @contextmanager
     def fault(campaign: Campaign) -> Iterator[None]:
+        shares = {name: 0 for name in behaviour if name.endswith("_share")}
         campaign.behave(**behaviour)
         try:
             yield
+            # One that takes no calls at all is waited for here: then it is back.
+            failures = json.loads(campaign.get(f"{campaign.mesh.provider_url}/stats"))["failures"]
+            assert failures or not shares, "nobody met the behaviour"
         finally:
-            if shares := {name: 0 for name in behaviour if name.endswith("_share")}:
+            if shares:
                 campaign.behave(**shares)
 
     return fault
