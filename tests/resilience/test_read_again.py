@@ -12,14 +12,17 @@ from redis import Redis as Client
 from backing import server
 from resilience.campaign import Campaign, wait_until
 from resilience.due_topic import offer_again, unread
+from resilience.steady import CALM_SECONDS, check
 
-EARLIER, LATER = 60, 60
+EARLIER, LATER, MEANWHILE = 60, 60, 40
+MEANWHILE_SECONDS = 8
 
 
-def greet(campaign: Campaign, number: int) -> list[UUID]:
-    ids, at = campaign.plan(number, due_in=3)
-    assert campaign.settle(ids, at, within=60).violations == []
-    return ids
+def greet(campaign: Campaign, when: str, number: int) -> list[UUID]:
+    due_at = campaign.plan_over(0, number, due_in=3)
+    assert campaign.settle(list(due_at), max(due_at.values()), within=60).violations == []
+    check(campaign, when, due_at, CALM_SECONDS)
+    return list(due_at)
 
 
 def copy_of(client: Any) -> dict[bytes, bytes]:
@@ -63,12 +66,18 @@ def test_what_is_sent_is_not_sent_again(
     campaign: Campaign, memory: Callable[[Campaign, Mapping[bytes, bytes]], AbstractContextManager[None]]
 ) -> None:
     broker = campaign.mesh.kafka.bootstrap_servers
-    ids = greet(campaign, EARLIER)
+    ids = greet(campaign, "before", EARLIER)
     with Client.from_url(campaign.mesh.redis.address) as client:
         copy = copy_of(client)
-    ids += greet(campaign, LATER)
+    ids += greet(campaign, "before", LATER)
+    meanwhile = campaign.plan_over(MEANWHILE_SECONDS, MEANWHILE, due_in=3)
     with memory(campaign, copy):
-        assert offer_again(broker, ids) >= EARLIER + LATER
+        assert offer_again(broker, ids) >= len(ids)
         wait_until(lambda: unread(broker) == 0, 90, "all records to be read again")
+        result = campaign.settle([*ids, *meanwhile], max(meanwhile.values()), within=60)
+        wait_until(lambda: unread(broker) == 0, 90, "all records to be read again")
+    check(campaign, "meanwhile", meanwhile, CALM_SECONDS)
+    ids += [*meanwhile, *greet(campaign, "afterwards", LATER)]
+    assert result.violations == []
     letters = json.loads(campaign.get(f"{campaign.mesh.provider_url}/received"))["received"]
-    assert sum(letter["calls"] for letter in letters) == EARLIER + LATER
+    assert sum(letter["calls"] for letter in letters) == len(ids)
