@@ -7,9 +7,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from scheduler_service.jobs import DueWatch
 from scheduler_service.testing.delivery import TODAY, DeliveryWorld, now
 from scheduler_service.testing.delivery_worlds import PostgresDelivery
 from servicekit.kafka import KafkaUnavailable
+from servicekit.loops import Backoff, Loop
+from servicekit.testing import wait_until
 
 
 async def test_a_due_message_is_produced_with_all_that_sending_needs_and_queued(plan: DeliveryWorld) -> None:
@@ -65,6 +68,18 @@ async def test_mark_last_what_kafka_does_not_acknowledge_stays_scheduled_and_goe
     assert (await plan.message(message))["state"] == "SCHEDULED"
     assert await plan.slot(user) == (None, None)
     assert await plan.emitter().emit() == 1
+
+
+async def test_after_a_failed_batch_nothing_is_claimed_before_a_wait(plan: DeliveryWorld) -> None:
+    for _ in range(7):
+        await plan.plan(await plan.user())
+    plan.topic.fails = 100
+    emitting = Loop("due-watch", DueWatch(plan.emitter(batch=3), plan.ticks).follow, backoff=Backoff(first=60, longest=60))
+    await emitting.start()
+    await wait_until(lambda: plan.topic.fails < 100)
+    await asyncio.sleep(0.2)
+    await emitting.stop()
+    assert plan.topic.fails == 99
 
 
 async def test_more_than_a_batch_is_emitted_in_batches(plan: DeliveryWorld) -> None:

@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from occasions.civil import CivilDate
 from occasions.identity import message_id
@@ -19,6 +18,7 @@ from scheduler_service.domain import Basis, KindRules, Message, PlanRules, Reaso
 from scheduler_service.testing import ADA, DAY, LONG_KNOWN, Desk, person, rules
 from servicekit.postgres import create_engine
 from servicekit.settings import PostgresSettings
+from servicekit.testing.locks import wait_until_it_waits
 
 HOUR = timedelta(hours=1)
 FAR = DAY - timedelta(days=30)  # nothing of March is planned by a change yet
@@ -270,18 +270,9 @@ async def test_a_planner_waits_for_an_edit_that_has_not_committed_and_heeds_it(e
     async with engine.begin() as edit:
         await edit.execute(text("UPDATE occasions SET day = 11 WHERE user_id = :user_id AND kind = 'birthday'"), {"user_id": ADA})
         planning = asyncio.create_task(desk.planner(EVE).plan())
-        for _ in range(1000):
-            if planning.done() or await _somebody_waits(engine):
-                break
-            await asyncio.sleep(0.02)
+        await wait_until_it_waits(engine, planning)
     await planning
     assert await desk.messages(ADA) == []
-
-
-async def _somebody_waits(engine: AsyncEngine) -> bool:
-    waiting = text("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
-    async with engine.connect() as connection:
-        return bool((await connection.execute(waiting)).scalar_one())
 
 
 def _without(kind: str) -> PlanRules:
