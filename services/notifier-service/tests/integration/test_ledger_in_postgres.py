@@ -10,14 +10,16 @@ import pytest
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from notifier_service.adapters.postgres import Partitions, PostgresDeliveryReader, PostgresLedger
 from notifier_service.adapters.postgres.partitions import month
 from notifier_service.domain import Due, Result, State, Terms, Tried, Verdict, conclude
 from notifier_service.ports import Page
+from servicekit.clock import unix_seconds
 from servicekit.postgres import transaction
+from servicekit.testing.locks import wait_until_it_waits
 
 Make = Callable[..., Due]
 TERMS = Terms()
@@ -65,6 +67,33 @@ async def test_of_many_claimants_one_wins(ledger: PostgresLedger, make_due: Make
         verdicts = [j.verdict for claim in claims for j in claim.judgements if j.entry and j.entry.id == id_]
         assert verdicts.count(Verdict.SEND) == 1
     assert sum(j.verdict is Verdict.WAIT for claim in claims for j in claim.judgements) == 250
+
+
+async def test_a_claim_goes_by_the_time_of_its_statement_not_of_its_transaction(
+    engine: AsyncEngine, ledger: PostgresLedger, make_due: Make, now_us: int
+) -> None:
+    """A process can stand still between the two: what came due meanwhile is due, and the lease is not shorter for it."""
+    began = unix_seconds()
+    due = make_due(not_before=began + 0.5 - now_us / 1e6)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("SELECT pg_sleep(0.6)"))
+    [judgement] = (await ledger.claim([due])).judgements
+    assert judgement.verdict is Verdict.SEND
+    assert judgement.entry is not None
+    assert judgement.entry.lease_until_us is not None
+    assert judgement.entry.lease_until_us - TERMS.lease_us >= (began + 0.6) * 1e6
+
+
+async def test_entries_are_locked_in_the_order_of_their_ids(engine: AsyncEngine, ledger: PostgresLedger, make_due: Make) -> None:
+    dues = sorted((make_due() for _ in range(3)), key=lambda due: due.id, reverse=True)
+    await send(ledger, dues)
+    async with engine.begin() as other:
+        await other.execute(text("SELECT FROM deliveries ORDER BY id LIMIT 1 FOR UPDATE"))
+        claiming = asyncio.create_task(ledger.claim(dues))
+        await wait_until_it_waits(engine, claiming)
+        async with engine.begin() as third:
+            free = (await third.execute(text("SELECT FROM deliveries FOR UPDATE SKIP LOCKED"))).fetchall()
+    await claiming
+    assert len(free) == 2
 
 
 async def test_claims_results_and_cancels_do_not_deadlock(ledger: PostgresLedger, make_due: Make, cancel_of: Callable[..., Any]) -> None:
