@@ -2,10 +2,10 @@
 
 import pytest
 
-from resilience import bugs_beside_the_model, bugs_elsewhere, bugs_of_the_notifier, bugs_of_the_scheduler
+from resilience import bugs_beside_the_model, bugs_elsewhere, bugs_of_the_notifier, bugs_of_the_scheduler, bugs_of_the_stores
 from resilience.sowing import PLANTS
 
-__all__ = ["PLANTS", "bugs_beside_the_model", "bugs_elsewhere", "bugs_of_the_notifier", "bugs_of_the_scheduler"]
+__all__ = ["PLANTS", "bugs_beside_the_model", "bugs_elsewhere", "bugs_of_the_notifier", "bugs_of_the_scheduler", "bugs_of_the_stores"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from model.rules import RULES
+from resilience import bugs_beside_the_model, bugs_of_the_stores
 from resilience.planted import PLANTS
+from resilience.rules_beside_the_model import RULES_BESIDE_THE_MODEL
 
 _ROOT = Path(__file__).parents[2]
 _ALL_PASSED, _SOME_FAILED = 0, 1
@@ -25,6 +27,14 @@ AHEAD = {"held-decides"}
 
 def test_every_rule_of_the_protocol_is_taken_away_once() -> None:
     assert {f"without {rule}" for rule in RULES.keys() - AHEAD} <= PLANTS.keys()
+
+
+def test_every_rule_beside_the_model_is_taken_away() -> None:
+    named = {name for names in RULES_BESIDE_THE_MODEL.values() for name in names}
+    assert all(RULES_BESIDE_THE_MODEL.values())
+    assert named <= PLANTS.keys()
+    beside = {bugs_beside_the_model.__name__, bugs_of_the_stores.__name__}
+    assert {name for name, plant in PLANTS.items() if plant.sow.__module__ in beside} <= named
 
 
 Run = subprocess.CompletedProcess[str]
