@@ -6,9 +6,9 @@ from typing import Protocol, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from servicekit.kafka import Producer
 from servicekit.outbox import Outbox, Relay, _Row
 from servicekit.postgres import DatabaseUnavailable
-from simulation.broker import Broker
 from simulation.chance import Chance
 from simulation.processes import Pulse, until_set
 from simulation.virtual import VirtualClock
@@ -32,17 +32,17 @@ class Rows(Protocol):
 class OutboxTable:
     """An outbox that the relays of all replicas share, with its locks. It stands for the engine, too."""
 
-    def __init__(self, name: str, rows: Rows, broker: Broker) -> None:
+    def __init__(self, name: str, rows: Rows, clock: VirtualClock) -> None:
         self.name = name
         self.rows = rows
-        self.broker = broker
+        self._clock = clock
         self.holders: dict[int, Transaction] = {}
         #: Rows were committed. It stands for the poll as well, which finds them a little later.
         self.news = Pulse()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator["Transaction"]:
-        transaction = Transaction(self, self.broker.clock)
+        transaction = Transaction(self, self._clock)
         try:
             yield transaction
             transaction.go_on()
@@ -73,8 +73,8 @@ class Transaction:
 class SimulatedRelay(Relay):
     """One replica's relay."""
 
-    def __init__(self, table: OutboxTable, chance: Chance) -> None:
-        super().__init__(cast(AsyncEngine, table), Outbox(table.name), table.broker)
+    def __init__(self, table: OutboxTable, producer: Producer, chance: Chance) -> None:
+        super().__init__(cast(AsyncEngine, table), Outbox(table.name), producer)
         self._table = table
         self._chance = chance
 

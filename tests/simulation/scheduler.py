@@ -80,7 +80,7 @@ class Plan:
     outbox: OutboxTable = field(init=False)
 
     def __post_init__(self) -> None:
-        self.outbox = OutboxTable("plan.outbox", Questions(self.tables), self.broker)
+        self.outbox = OutboxTable("plan.outbox", Questions(self.tables), self.clock)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -107,7 +107,7 @@ async def run(plan: Plan, process: Process, tasks: asyncio.TaskGroup) -> None:
         await consumer.start()
         tasks.create_task(until_dead(consumer))
     tasks.create_task(steadily(partial(_emit, plan, emitter)))
-    tasks.create_task(steadily(SimulatedRelay(plan.outbox, plan.chance).round))
+    tasks.create_task(steadily(SimulatedRelay(plan.outbox, plan.broker, plan.chance).round))
     tasks.create_task(steadily(partial(_plan_daily, plan, runner, daily)))
     tasks.create_task(steadily(partial(_recover, plan, runner, often)))
 

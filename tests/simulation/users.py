@@ -60,8 +60,9 @@ class Users:
     def __init__(self, clock: VirtualClock, chance: Chance, broker: Broker) -> None:
         self.clock = clock
         self.chance = chance
+        self.broker = broker
         self.store = WatchedStore(clock)
-        self.outbox = OutboxTable("users.outbox", Snapshots(self.store), broker)
+        self.outbox = OutboxTable("users.outbox", Snapshots(self.store), clock)
         self.store.committed = self.outbox.news.beat
         self.cached: dict[UUID, Entry] = {}
         self.replicas: list[Replica] = []
@@ -144,7 +145,7 @@ async def run(users: Users, process: Process, tasks: asyncio.TaskGroup) -> None:
     cache = MemoryUserCache(users.cached)
     store = cast(MemoryUserStore, Faulty(users.store, "users", users.chance))
     service = UserService(store, cache, users.clock, KINDS, new_id=users.new_id, committed=users.outbox.news.beat)
-    tasks.create_task(steadily(SimulatedRelay(users.outbox, users.chance).round))
+    tasks.create_task(steadily(SimulatedRelay(users.outbox, users.broker, users.chance).round))
     replica = Replica(service, cache, users.chance, tasks)
     users.replicas.append(replica)
     try:
