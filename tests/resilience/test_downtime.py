@@ -85,7 +85,7 @@ class Person:
             return "on_the_day"
         if began < self.late_until_at + belated:
             return "belated"
-        return "expired" if self.is_planned else "never planned"
+        return "expired"
 
 
 def only_the_scheduler(mesh: Mesh) -> None:
@@ -122,9 +122,9 @@ def people_of(began: datetime, belated: timedelta, random: Random) -> list[Perso
         Person(UUID(int=random.getrandbits(128), version=4), zone, day, is_planned)
         for zone, day, is_planned in product(ZONES, days, (True, False))
     ]
-    # Whose time had passed when they became known is not owed by *plan*; that is for a change to decide.
-    known_in_time = (person for person in people if person.is_planned or person.due_at > began - DOWNTIME)
-    return [person for person in known_in_time if not person.is_undecided(began, belated)]
+    # What *plan* has a say in: who is added before the downtime can be made up for then, who is added at its beginning has yet to come due.
+    concerned = (p for p in people if p.due_at > began - DOWNTIME or (p.is_planned and p.late_until_at + belated > began - DOWNTIME))
+    return [person for person in concerned if not person.is_undecided(began, belated)]
 
 
 def add(mesh: Mesh, people: list[Person]) -> None:
@@ -180,11 +180,7 @@ def letters(campaign: Campaign) -> dict[UUID, str]:
 
 
 def check(key: UUID, what: str, aftermath: Aftermath) -> None:
-    planned = aftermath.facts.plan.get(key)
-    if what == "never planned":
-        assert planned is None
-        return
-    assert planned is not None
+    planned = aftermath.facts.plan[key]
     if what == "expired":
         assert (planned.state, planned.reason) == ("EXPIRED", "past_budget")
         return
@@ -210,6 +206,8 @@ def test_what_was_missed_is_made_up_or_ends_with_a_reason(
     facts, owed = aftermath.facts, aftermath.owed
     print(Counter(owed.values()))
     assert aftermath.made_up == {key for key, what in owed.items() if what in MADE_UP}
+    expired = {key for key, planned in facts.plan.items() if planned.state == "EXPIRED"}
+    assert expired == {key for key, what in owed.items() if what == "expired"}
     for key, what in owed.items():
         check(key, what, aftermath)
     # What was sent before the downtime was sent by another clock than the provider's.

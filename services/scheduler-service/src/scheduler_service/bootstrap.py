@@ -22,7 +22,7 @@ from scheduler_service.adapters.postgres.replan import PostgresReplanStore
 from scheduler_service.adapters.postgres.ticks import PostgresTicks
 from scheduler_service.consumer import Intake, message_outcome, user_changed
 from scheduler_service.consumer.intake import MESSAGE_OUTCOME, USER_CHANGED
-from scheduler_service.domain import GREETED_DAYS, JobName, PlanRules
+from scheduler_service.domain import ACCOUNTED_FOR, GREETED_DAYS, JobName, PlanRules
 from scheduler_service.emission import Emitter
 from scheduler_service.jobs import DueWatch, Job, JobRunner, follow_schedule, forgetful
 from scheduler_service.planning import Planner
@@ -115,7 +115,7 @@ def _emitter(settings: Settings, engine: AsyncEngine, producer: KafkaProducer) -
 
 def _days_back(rules: PlanRules) -> int:
     """The local dates that messages can still be open for; past the longest budget too, for what is to expire is still found."""
-    return max(kind.belated for kind in rules.kinds.values()).days + 3
+    return (max(kind.belated for kind in rules.kinds.values()) + ACCOUNTED_FOR).days + 3
 
 
 def _planner(settings: Settings, store: PostgresPlanStore, changed: Callable[[], None]) -> Planner:

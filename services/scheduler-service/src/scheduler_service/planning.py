@@ -8,6 +8,7 @@ import structlog
 
 from scheduler_service import metrics
 from scheduler_service.domain import (
+    ACCOUNTED_FOR,
     Basis,
     DayInstant,
     KindRules,
@@ -17,6 +18,7 @@ from scheduler_service.domain import (
     Slot,
     batches,
     day_instants,
+    missed_instants,
     slot_of,
     source_of,
 )
@@ -65,19 +67,20 @@ class Planner:
         counts = await self.keep_partitions()
         if not await self.take_up_rules():
             return counts | {"stood_back": 1}
-        instants = self._instants(await self._store.now(), self._rules.horizon)
+        now = await self._store.now()
+        instants = {kind: day_instants(rules, now, self._rules.horizon) for kind, rules in self._rules.kinds.items()}
         return counts | {"moved": await self._move(instants), "planned": await self._plan(instants)}
 
     async def plan_missed(self) -> int:
-        """Plan what is past its instant and could still be made up; return how many messages that was.
+        """Plan what is past its instant and can still be made up, or is to expire with a reason; return how many messages that was.
 
         What an earlier call has looked at is not looked at again: whatever changes since then is planned with the change.
         """
         if not await self.take_up_rules():
             return 0
         now = await self._store.now()
-        past = self._instants(now, timedelta())
-        planned = await self._plan({kind: [i for i in found if i.moments.due_at >= self._made_up_to] for kind, found in past.items()})
+        past = {kind: missed_instants(rules, now, self._made_up_to) for kind, rules in self._rules.kinds.items()}
+        planned = await self._plan(past)
         self._made_up_to = now
         return planned
 
@@ -85,7 +88,7 @@ class Planner:
         now = await self._store.now()
         left_over = await self._store.rows_in_default_partition()
         metrics.DEFAULT_PARTITION_ROWS.set(left_over)
-        # From the earliest date that could be made up to the months ahead; one more, for the first may be the month before.
+        # From the earliest date that is planned to the months ahead; one more, for the first may be the month before.
         first = (now - self._look_back()).date()
         return {
             "partitions_made": await self._store.make_partitions(first, self._months_ahead + 2),
@@ -136,9 +139,6 @@ class Planner:
         made = ((kind, rules, source_of(rules, recipient)) for kind, rules in self._rules.kinds.items() if kind in kinds)
         return [slot_of(kind, rules, recipient, source, None) for kind, rules, source in made if source is not None]
 
-    def _instants(self, now: datetime, horizon: timedelta) -> Instants:
-        return {kind: day_instants(rules, now, horizon) for kind, rules in self._rules.kinds.items()}
-
     async def _move(self, instants: Instants) -> int:
         """Re-plan what other rules had planned and whose time has not come, after a report of who moves by how much."""
         moved = 0
@@ -177,4 +177,4 @@ class Planner:
         return sum(worker.result() for worker in workers)
 
     def _look_back(self) -> timedelta:
-        return max(rules.belated for rules in self._rules.kinds.values()) + timedelta(days=3)
+        return max(rules.belated for rules in self._rules.kinds.values()) + ACCOUNTED_FOR + timedelta(days=3)

@@ -229,3 +229,6 @@ class Recorder:
 
     async def fetchall(self) -> Sequence[Any]:
         return []
+
+    async def fetchone(self) -> Sequence[Any]:
+        return [0]

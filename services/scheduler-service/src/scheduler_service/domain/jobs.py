@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from servicekit.errors import Unavailable
+
 
 class JobName(StrEnum):
     """The scheduled jobs."""
@@ -18,6 +20,14 @@ class RunResult(StrEnum):
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+
+
+class Unfinished(Unavailable):
+    """The run ended before its time: ask for the job's status to see what it had done."""
+
+    def __init__(self, counts: Mapping[str, int], cause: Unavailable) -> None:
+        super().__init__(cause.message, metadata=cause.metadata)
+        self.counts = counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from occasions import zones
 from scheduler_service.domain.messages import Moments
 from scheduler_service.domain.rules import KindRules, PlanRules
 
+#: So long past its budget what was missed still leaves a row: it is planned after all, and ends as EXPIRED.
+ACCOUNTED_FOR = timedelta(days=3)
+
 
 @dataclass(frozen=True, slots=True)
 class DayInstant:
@@ -85,8 +88,14 @@ def day_instants(rules: KindRules, now: datetime, horizon: timedelta) -> list[Da
     return [instant for local_date in dates for instant in _everywhere(rules, local_date).open(now, now + horizon)]
 
 
+def missed_instants(rules: KindRules, now: datetime, since: datetime) -> list[DayInstant]:
+    """Every instant from `since` on that has passed, and whose greeting can still go out or could not long ago."""
+    passed = day_instants(rules, now - ACCOUNTED_FOR, ACCOUNTED_FOR)
+    return [instant for instant in passed if instant.moments.due_at >= since]
+
+
 # *recover* asks for the same few days each time; two kinds have less than this between them.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _everywhere(rules: KindRules, local_date: date) -> _LocalDate:
     moments = [rules.moments(name, local_date) for name in sorted(zones.accepted())]
     matches = [(match.month, match.day, str(match.rule or "")) for match in rules.occasion.observing(local_date)]

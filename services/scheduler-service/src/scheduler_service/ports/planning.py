@@ -103,10 +103,11 @@ class PlanStore(Protocol):
         """Cut the active slots of the instants into slices of at most `slots` each."""
 
     async def plan(self, rules: KindRules, batch: Sequence[Slice]) -> int:
-        """Plan a message for each slot of the batch that has none for the date; return how many. Idempotent.
+        """Plan a message for each slot of the batch that has none for the date; return how many are to be sent. Idempotent.
 
         Slots are read under a share lock, so that an edit that commits meanwhile leaves one plan. A slot that holds the year is passed
-        over, and so is a date that became known when its day was over.
+        over. What is not to be sent, for it is of year nought or became known when its day was over, is told so, though not past its
+        budget.
         """
 
 

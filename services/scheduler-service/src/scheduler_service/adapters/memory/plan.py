@@ -119,10 +119,12 @@ class MemoryPlanStore(MemoryStore):
             return False
         in_time = slot.known_at <= moments.due_at or (rules.sends_at_once and slot.known_at < moments.late_until_at)
         reason = Reason.YEAR_ZERO if year_zero else "" if in_time else Reason.KNOWN_TOO_LATE
+        if reason and moments.expires_at <= self.clock():
+            return False
         state = State.SUPPRESSED if reason else State.SCHEDULED
         planned = Message(identity, slot.user_id, slot.kind, day, state, 1, moments, moments.due_at, reason=reason, created_at=self.clock())
         self.tables.change(planned, self.clock())
-        return True
+        return not reason
 
     def _moving(self, kind: str, instants: Sequence[DayInstant]) -> list[tuple[Message, DayInstant]]:
         ahead = [m for m in self.tables.messages.where("state", State.SCHEDULED) if m.kind == kind and m.send_at > self.clock()]

@@ -38,41 +38,46 @@ _UNPLANNED = """(SELECT m.id FROM messages m WHERE m.user_id = o.user_id AND m.l
 # and of a slice in which all have theirs it reads no row of occasions, for the index by day tells who they are.
 # A slot is locked in the inner SELECT; if an edit changed it meanwhile, Postgres checks the conditions on it once more.
 _PLAN = f"""
-INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
-    zone_rule, reason, created_at, updated_at)
-SELECT p.id, p.local_date, p.user_id, %(kind)s, CASE p.reason WHEN '' THEN 'SCHEDULED' ELSE 'SUPPRESSED' END,
-    p.due_at, p.due_at, p.late_until_at, p.expires_at, p.zone, %(tzdata_version)s, p.zone_rule, p.reason, %(now)s, %(now)s
-FROM (
-    SELECT x.id, i.local_date, o.user_id, i.due_at, i.late_until_at, i.expires_at, i.zone, i.zone_rule,
-        CASE WHEN o.year + %(first_after_years)s > i.year THEN 'year_zero'
-             WHEN o.known_at <= i.due_at OR (%(sends_at_once)s AND o.known_at < i.late_until_at) THEN ''
-             ELSE 'known_too_late' END AS reason
+WITH made AS (
+    INSERT INTO messages (id, local_date, user_id, kind, state, due_at, send_at, late_until_at, expires_at, timezone, tzdata_version,
+        zone_rule, reason, created_at, updated_at)
+    SELECT p.id, p.local_date, p.user_id, %(kind)s, CASE p.reason WHEN '' THEN 'SCHEDULED' ELSE 'SUPPRESSED' END,
+        p.due_at, p.due_at, p.late_until_at, p.expires_at, p.zone, %(tzdata_version)s, p.zone_rule, p.reason, %(now)s, %(now)s
     FROM (
-        SELECT *
-        FROM unnest(%(zone)s::text[], %(month)s::smallint[], %(day)s::smallint[], %(leap_day_rule)s::text[], %(local_date)s::date[],
-                %(year)s::int[], %(digits)s::text[], %(due_at)s::timestamptz[], %(late_until_at)s::timestamptz[],
-                %(expires_at)s::timestamptz[], %(zone_rule)s::text[], %(above)s::uuid[], %(upto)s::uuid[])
-            AS i(zone, month, day, leap_day_rule, local_date, year, digits, due_at, late_until_at, expires_at, zone_rule, above, upto)
-        WHERE EXISTS (SELECT FROM occasions o WHERE {_IN_SLICE} AND {_UNPLANNED})
-        OFFSET 0
-    ) i
-    JOIN occasions o ON {_IN_SLICE}
-    CROSS JOIN LATERAL (
-        SELECT encode(sha256(uuid_send(o.user_id) || convert_to(%(kind)s || i.digits, 'UTF8')), 'hex') AS hex OFFSET 0
-    ) h
-    CROSS JOIN LATERAL (
-        SELECT (i.digits || left(h.hex, 4) || '8' || substr(h.hex, 5, 3) || '8' || substr(h.hex, 8, 15))::uuid AS id OFFSET 0
-    ) x
-    WHERE (i.leap_day_rule = '' OR o.leap_day_rule = i.leap_day_rule)
-      AND (o.year IS NULL OR o.year + %(first_after_years)s <= i.year OR o.year = i.year)
-      AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
-           OR (o.slot_year < i.year AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
-      AND {_UNPLANNED}
-    ORDER BY o.user_id
-    FOR SHARE OF o
-) p
-ORDER BY p.id
-ON CONFLICT (id, local_date) DO NOTHING
+        SELECT x.id, i.local_date, o.user_id, i.due_at, i.late_until_at, i.expires_at, i.zone, i.zone_rule,
+            CASE WHEN o.year + %(first_after_years)s > i.year THEN 'year_zero'
+                 WHEN o.known_at <= i.due_at OR (%(sends_at_once)s AND o.known_at < i.late_until_at) THEN ''
+                 ELSE 'known_too_late' END AS reason
+        FROM (
+            SELECT *
+            FROM unnest(%(zone)s::text[], %(month)s::smallint[], %(day)s::smallint[], %(leap_day_rule)s::text[], %(local_date)s::date[],
+                    %(year)s::int[], %(digits)s::text[], %(due_at)s::timestamptz[], %(late_until_at)s::timestamptz[],
+                    %(expires_at)s::timestamptz[], %(zone_rule)s::text[], %(above)s::uuid[], %(upto)s::uuid[])
+                AS i(zone, month, day, leap_day_rule, local_date, year, digits, due_at, late_until_at, expires_at, zone_rule, above, upto)
+            WHERE EXISTS (SELECT FROM occasions o WHERE {_IN_SLICE} AND {_UNPLANNED})
+            OFFSET 0
+        ) i
+        JOIN occasions o ON {_IN_SLICE}
+        CROSS JOIN LATERAL (
+            SELECT encode(sha256(uuid_send(o.user_id) || convert_to(%(kind)s || i.digits, 'UTF8')), 'hex') AS hex OFFSET 0
+        ) h
+        CROSS JOIN LATERAL (
+            SELECT (i.digits || left(h.hex, 4) || '8' || substr(h.hex, 5, 3) || '8' || substr(h.hex, 8, 15))::uuid AS id OFFSET 0
+        ) x
+        WHERE (i.leap_day_rule = '' OR o.leap_day_rule = i.leap_day_rule)
+          AND (o.year IS NULL OR o.year + %(first_after_years)s <= i.year OR o.year = i.year)
+          AND (o.slot_message_id IS NULL OR o.slot_message_id = x.id
+               OR (o.slot_year < i.year AND abs(left(o.slot_message_id::text, 8)::date - i.local_date) >= %(greeted_days)s))
+          AND {_UNPLANNED}
+        ORDER BY o.user_id
+        FOR SHARE OF o
+    ) p
+    WHERE p.reason = '' OR p.expires_at > %(now)s
+    ORDER BY p.id
+    ON CONFLICT (id, local_date) DO NOTHING
+    RETURNING state
+)
+SELECT count(*) FROM made WHERE state = 'SCHEDULED'
 """
 
 _MOVING = """
@@ -132,7 +137,8 @@ async def plan(connection: AsyncConnection[Any], rules: KindRules, batch: Sequen
         "greeted_days": GREETED_DAYS,
         "now": now,
     }
-    return (await connection.execute(_PLAN, parameters)).rowcount
+    row = await (await connection.execute(_PLAN, parameters)).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def shifts(connection: AsyncConnection[Any], kind: str, instants: Sequence[DayInstant], now: Any) -> list[Shift]:
