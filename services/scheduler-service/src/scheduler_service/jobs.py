@@ -11,7 +11,7 @@ import structlog
 from cronsim import CronSim
 
 from scheduler_service import metrics
-from scheduler_service.domain import JobRun, JobStatus
+from scheduler_service.domain import JobRun, JobStatus, Unfinished
 from scheduler_service.emission import Emitter
 from scheduler_service.ports import Ticks
 from servicekit.clock import monotonic
@@ -35,7 +35,7 @@ LONGEST_ERROR = 500
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work with a schedule (cron, UTC). `run` returns what it counted, and is safe to repeat."""
+    """Work with a schedule (cron, UTC). `run` returns what it counted, or raises Unfinished with it, and is safe to repeat."""
 
     id: str
     schedule: str
@@ -112,7 +112,8 @@ class JobRunner:
         except BaseException as error:
             # Where it cannot be noted the lease runs out. What ended the run prevails: a cancel is not to become a failure to repeat.
             with suppress(Unavailable):
-                await self._ticks.finish(job.id, tick, self._holder, {}, _told(error))
+                done = error.counts if isinstance(error, Unfinished) else {}
+                await self._ticks.finish(job.id, tick, self._holder, done, _told(error))
             raise
         await self._ticks.finish(job.id, tick, self._holder, counts)
         log.info("job.finished", job=job.id, tick=tick.isoformat(), **counts)

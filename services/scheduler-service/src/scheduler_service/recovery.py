@@ -5,8 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scheduler_service.domain import Unfinished
 from scheduler_service.emission import Emitter
 from scheduler_service.ports import Backlog, Recovery
+from servicekit.errors import Unavailable
 
 RecoveryUnit = Callable[[], AbstractAsyncContextManager[Recovery]]
 
@@ -46,25 +48,44 @@ class Recoverer:
         self._batch = batch
 
     async def recover(self) -> dict[str, int]:
-        """Return what was missed (not planned, not emitted, or without outcome in time), recovered, and failed."""
-        planned = await self._plan_missed()
+        """Return what was missed (not planned, not emitted, or without outcome in time), recovered, and failed: all the rest of it.
+
+        That has expired, or still waits when the run ends; the next takes up the latter only. Raises Unfinished while Kafka is away.
+        """
+        expired = await self._expire()
         overdue = await self._overdue()
-        expired = await self._all(lambda recovery: recovery.expire(self._batch))
-        emitted = await self._emitter.emit() if overdue or planned else 0
-        lost = await self._emitter.emit_lost(self._backlog, self._patience.outcome)
+        planned = await self._plan_missed()
+        expired_late = await self._expire() if planned else 0
+        lost, away = await self._emit(bool(overdue or planned))
         asked = await self._all(lambda recovery: recovery.ask_again(self._patience.answer, self._batch))
-        still = await self._overdue()
-        return {
-            "missed": planned + overdue + lost,
-            "recovered": planned + max(overdue - still - expired, 0) + lost,
-            "failed": expired + still,
+        # What has become overdue meanwhile is for the next run.
+        still = min(await self._overdue(), overdue + planned - expired_late)
+        missed, failed = expired + overdue + planned + lost, expired + expired_late + still
+        counts = {
+            "missed": missed,
+            "recovered": missed - failed,
+            "failed": failed,
             "planned": planned,
             "overdue": overdue,
-            "emitted": emitted,
             "emitted_again": lost,
-            "expired": expired,
+            "expired": expired + expired_late,
             "asked_again": asked,
         }
+        if away:
+            raise Unfinished(counts, away) from away
+        return counts
+
+    async def _emit(self, overdue: bool) -> tuple[int, Unavailable | None]:
+        """Emit what is due, and again what is lost; return how many the latter were, and what stood in the way."""
+        try:
+            if overdue:
+                await self._emitter.emit()
+            return await self._emitter.emit_lost(self._backlog, self._patience.outcome), None
+        except Unavailable as away:
+            return 0, away
+
+    async def _expire(self) -> int:
+        return await self._all(lambda recovery: recovery.expire(self._batch))
 
     async def _overdue(self) -> int:
         async with self._unit() as recovery:
