@@ -2,6 +2,18 @@
 
 from e2e.rest import Api
 from e2e.world import World
+from invariants import connect
+
+_OVER = """
+UPDATE messages SET send_at = clock_timestamp() - interval '1 hour', expires_at = clock_timestamp() - interval '1 minute' WHERE id = %s
+"""
+
+
+def recover(api: Api) -> tuple[int, int, int]:
+    """Run *recover*; what its status then says was missed, recovered, and failed."""
+    api.ok("POST", "/api/v1/jobs/recover:run", {})
+    counts = api.ok("GET", "/api/v1/jobs/recover")["lastRun"]["counts"]
+    return counts["missed"], counts["recovered"], counts["failed"]
 
 
 def test_the_jobs_are_listed_with_their_schedules(api: Api) -> None:
@@ -35,6 +47,20 @@ def test_planning_again_plans_nothing_twice(world: World) -> None:
     planned = world.message(user, "SCHEDULED")
     world.api.ok("POST", "/api/v1/jobs/plan:run", {})
     assert world.messages(user) == [planned]
+
+
+def test_recover_reports_what_failed_and_takes_up_that_alone(world: World) -> None:
+    message = world.message(user := world.create_at(world.sky.ahead("anniversary")), "SCHEDULED")
+    recover(world.api)  # whatever others have left
+    with connect(world.mesh, "scheduler") as holder, holder.transaction():
+        holder.execute("SELECT FROM occasions WHERE user_id = %s FOR UPDATE", [user["id"]])
+        with connect(world.mesh, "scheduler") as plan:
+            plan.execute(_OVER, [message["id"]])
+        assert [recover(world.api), recover(world.api)] == [(1, 0, 1)] * 2
+        assert world.message(user, "SCHEDULED")["id"] == message["id"]
+    assert recover(world.api) == (1, 0, 1)
+    assert world.message(user, "EXPIRED")["id"] == message["id"]
+    assert recover(world.api) == (0, 0, 0)
 
 
 def test_a_job_that_is_none_is_not_run(api: Api) -> None:
