@@ -76,7 +76,7 @@ def again_and_again(act: Callable[[Campaign, int], None], pause_seconds: float) 
     return fault
 
 
-def rolling(service: str, away_seconds: float = 0) -> Fault:
+def rolling(service: str, *, away_seconds: float = 0, pause_seconds: float = 0.2) -> Fault:
     """Its replicas end and come back one after the other, again and again, and each has by the end."""
 
     @contextmanager
@@ -90,7 +90,7 @@ def rolling(service: str, away_seconds: float = 0) -> Fault:
             time.sleep(away_seconds)
             server.start(part)
 
-        with again_and_again(restart, 0.2)(campaign):
+        with again_and_again(restart, pause_seconds)(campaign):
             yield
         assert clean.isdisjoint(part.process.pid for part in parts), "not each of them was restarted"
 

@@ -137,7 +137,8 @@ _PROVIDER_DOWN = together(
     set_to(("notifier-service",), FIRST_BACKOFF_SECONDS="3", LONGEST_BACKOFF_SECONDS="90"),
     provider(refuse_seconds=86),
 )
-_USER_SERVICE_ROLLING = together(_two_user_services, called(), rolling("user-service"))
+# A gateway looks again for a replica that was away after 3.6 s at the longest; until then it must not lose the other.
+_USER_SERVICE_ROLLING = together(_two_user_services, called(), rolling("user-service", pause_seconds=4))
 OUTAGES = [
     Outage("redis down at the start", _redis_down_at_the_start(), lead_seconds=15, late_seconds=CALM_SECONDS),
     Outage("redis lost", gone("redis"), late_seconds=CALM_SECONDS),
@@ -156,16 +157,17 @@ OUTAGES = [
     Outage("provider down for ten minutes", provider(refuse_seconds=620), 600, stops=True, within_seconds=1000),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), 20, stops=True),
     Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), 60, stops=True),
-    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), 10),
-    Outage("provider resets half of the connections", provider(reset_share=0.5), 10),
+    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), 10, late_seconds=8),
+    Outage("provider resets half of the connections", provider(reset_share=0.5), 10, late_seconds=8),
     Outage("provider hangs", provider(hang_share=1.0), 10, stops=True),
     Outage("provider answers rubbish", provider(rubbish_share=1.0), 10),
     Outage("provider accepts and drops the answer", provider(drop_share=1.0), 4, is_quick=True),
     Outage("provider accepts and never answers", provider(lose_share=1.0), 10),
     Outage("the wire to the provider is dead", rewired(("dispatcher-service",), "PROVIDER_URL", _simulator, _dead), 10, 12, stops=True),
     Outage("notifiers come and go", rolling("notifier-service", away_seconds=2), 15, late_seconds=CALM_SECONDS),
+    # There is one gateway here: while it restarts callers get no answer, and nothing worse.
     Outage("rolling restart of gateway", together(called(UNANSWERED), rolling("gateway")), late_seconds=CALM_SECONDS),
-    Outage("rolling restart of user-service", _USER_SERVICE_ROLLING, 12, 15, late_seconds=CALM_SECONDS),
+    Outage("rolling restart of user-service", _USER_SERVICE_ROLLING, 20, 15, late_seconds=CALM_SECONDS),
     *(
         Outage(f"rolling restart of {name}", rolling(name), 12, late_seconds=CALM_SECONDS)
         for name in ("scheduler-service", "notifier-service", "dispatcher-service")
