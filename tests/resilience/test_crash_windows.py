@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from uuid import UUID
 
@@ -62,6 +62,8 @@ SEAMS = [
 ]
 BEFORE_THE_CALL = ("notifier.after_consume", "notifier.after_claim")
 PAUSE_SECONDS = 2 * LEASE_SECONDS
+#: Who stood still has to have gone on, and done what it still believes to be its work, before all is judged.
+OVER_AFTER = {"pause": timedelta(seconds=PAUSE_SECONDS + 4)}
 FAULTS = {"kill": "kill", "exception": "raise", "pause": f"pause:{PAUSE_SECONDS}", "slow": "sleep:3"}
 SCENARIOS = list(product(SEAMS, FAULTS))
 #: What `make test` runs: each service, each kind of fault.
@@ -103,9 +105,10 @@ def most_repeats(seam: Seam, fault: str, turn: int) -> int:
 
 @dataclass
 class Broken:
-    """What was so when the fault came: each message with the instant from which it is due, and what had been sent and not recorded."""
+    """When the fault came and was over; each message with the instant from which it is due; what had been sent then and not recorded."""
 
     at: datetime
+    over_at: datetime
     due_at: dict[UUID, datetime]
     unrecorded: set[UUID]
 
@@ -118,7 +121,8 @@ def test_nothing_is_lost_doubled_or_early(
     turn = campaign.random.randint(1, seam.turns)
     allowed, most = allowed_seconds(seam, fault), most_repeats(seam, fault, turn)
     with _broken_at(campaign, seam, fault, turn) as broken:
-        result = campaign.settle(list(broken.due_at), max(broken.at, *broken.due_at.values()), within=allowed + SLACK_SECONDS)
+        judged_from = max(broken.over_at, *broken.due_at.values())
+        result = campaign.settle(list(broken.due_at), judged_from, within=allowed + SLACK_SECONDS)
     latest, again = _latest(result, broken), {key for key, letter in result.facts.letters.items() if letter.calls > 1}
     print(
         f"{seam.name} {fault} at turn {turn}: {result}, the latest {latest:.1f} s after it, {len(broken.unrecorded)} sent and not recorded"
@@ -144,7 +148,8 @@ def _broken_at(campaign: Campaign, seam: Seam, fault: str, turn: int) -> Iterato
         ids, due_at = campaign.plan(GREETINGS, due_in=DUE_IN_SECONDS)
         with people.moving_to_today(due_at) as moved:
             wait_until(lambda: taken(replica, seam.name), 30, f"{seam.name} was not reached {turn} times")
-            broken = Broken(datetime.now(UTC), dict.fromkeys(ids, due_at), set())
+            at = datetime.now(UTC)
+            broken = Broken(at, at + OVER_AFTER.get(fault, timedelta()), dict.fromkeys(ids, due_at), set())
             if fault == "kill":
                 broken.unrecorded = _bury(campaign, replica)
         broken.due_at |= moved
