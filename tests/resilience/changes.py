@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from e2e.sky import Place, Sky
 from invariants import connect
@@ -29,6 +29,11 @@ def users_url(campaign: Campaign, user_id: str = "") -> str:
 def place_past() -> Place:
     """Where nine o'clock of today is past."""
     return Sky({"birthday": time_of_day(9)}).both_on_one_date("birthday")[1]
+
+
+def new_address(campaign: Campaign) -> str:
+    """An e-mail address that nobody has, by the seed."""
+    return f"{campaign.random.getrandbits(64):016x}@example.org"
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,22 @@ class Movers:
 def movers(campaign: Campaign, number: int) -> Movers:
     """Create that many through REST, and wait until tomorrow is planned for each."""
     place = place_past()
+    birthday = place.today + timedelta(days=1)
+    addresses = [new_address(campaign) for _ in range(number)]
     with ThreadPoolExecutor(_CALLERS) as pool:
-        users = list(pool.map(lambda _: _create(campaign, place), range(number)))
+        users = list(pool.map(lambda email: create(campaign, place.timezone, birthday, email), addresses))
     wait_until(lambda: _waiting(campaign, users) == number, 60, "the plan of everybody's tomorrow")
     return Movers(campaign, place, users)
 
 
-def _create(campaign: Campaign, place: Place) -> str:
+def create(campaign: Campaign, timezone: str, birthday: date, email: str) -> str:
+    """Create somebody through REST, born in 1990; return their id."""
     person = {
         "firstName": "Ada",
         "lastName": "Lovelace",
-        "email": f"{uuid4()}@example.org",
-        "timezone": place.timezone,
-        "birthday": f"1990-{place.today + timedelta(days=1):%m-%d}",
+        "email": email,
+        "timezone": timezone,
+        "birthday": f"1990-{birthday:%m-%d}",
     }
     return str(_insist(campaign, users_url(campaign), person, "POST")["id"])
 
