@@ -12,7 +12,7 @@ import pytest
 CRASH_WINDOW: Final = "crash_window"
 _FOLDER: Final = "tests/resilience/"
 #: Not scenarios: these try the tests and the documents.
-_OF_TESTS: Final = {"planted_bugs", "guarantees"}
+_OF_TESTS: Final = {"planted_bugs", "planted_on_the_mesh", "guarantees"}
 
 Figures = Mapping[str, Any]
 
