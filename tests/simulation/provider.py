@@ -19,7 +19,9 @@ REFUSED_FOR_GOOD = 0.003
 class Taken:
     """What arrived under one key."""
 
-    body: str
+    #: Of the last greeting: address and text.
+    body: tuple[str, str] = ("", "")
+    message_id: str = ""
     accepted_at: list[datetime] = field(default_factory=list)
     greetings: int = 0
     other_bodies: int = 0
@@ -41,19 +43,9 @@ class SimulatedProvider:
 
     async def send(self, letter: Letter, timeout_seconds: float) -> Answer:
         self.calls += 1
-        refused = await self._refusal()
-        if refused:
-            return self._told(letter, refused)
-        on_the_way = self._chance.random.uniform(0.01, 0.3)
-        if self._chance.happens(0.02, "provider: slow"):
-            on_the_way = self._chance.random.uniform(0.3, 9.0)
-        if self._chance.happens(0.01, "provider: request lost"):
-            return self._told(letter, await self._unanswered(timeout_seconds))
-        asyncio.get_running_loop().call_later(on_the_way, self._take_in, letter)
-        if on_the_way > timeout_seconds or self._chance.happens(0.03, "provider: answer lost"):
-            return self._told(letter, await self._unanswered(timeout_seconds))
-        await asyncio.sleep(on_the_way + 0.01)
-        return self._told(letter, Answer(Verdict.ACCEPTED, provider_message_id=f"p-{self.calls}"))
+        answer = await self._refusal() or await self._call(letter, timeout_seconds)
+        self._story.tell(UUID(letter.key), f"provider: answers {answer.verdict} {answer.reason}")
+        return answer
 
     async def close(self) -> None:
         pass
@@ -67,22 +59,37 @@ class SimulatedProvider:
             return Answer(Verdict.PERMANENT, "http_422")
         return None
 
+    async def _call(self, letter: Letter, timeout_seconds: float) -> Answer:
+        on_the_way = self._chance.random.uniform(0.01, 0.3)
+        if self._chance.happens(0.02, "provider: slow"):
+            on_the_way = self._chance.random.uniform(0.3, 9.0)
+        if self._chance.happens(0.01, "provider: request lost"):
+            return await self._unanswered(timeout_seconds)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        loop.call_later(on_the_way, lambda: answer.set_result(self._take_in(letter)))
+        if on_the_way > timeout_seconds or self._chance.happens(0.03, "provider: answer lost"):
+            return await self._unanswered(timeout_seconds)
+        await asyncio.sleep(on_the_way + 0.01)
+        return await answer
+
     async def _unanswered(self, timeout_seconds: float) -> Answer:
         await asyncio.sleep(self._chance.random.choice((0.4, timeout_seconds)))
-        return Answer(Verdict.UNSURE, "timeout", failing=True)
+        return Answer(Verdict.UNSURE, "no_answer", failing=True)
 
-    def _take_in(self, letter: Letter) -> None:
-        key, now = UUID(letter.key), self._clock.now()
-        taken = self.taken.setdefault(key, Taken(letter.text))
+    def _take_in(self, letter: Letter) -> Answer:
+        key, now, body = UUID(letter.key), self._clock.now(), (letter.email, letter.text)
+        taken = self.taken.setdefault(key, Taken())
         taken.calls += 1
         if taken.accepted_at and now - taken.accepted_at[-1] < KEY_LIFETIME:
-            taken.other_bodies += taken.body != letter.text
+            if taken.body != body:
+                taken.other_bodies += 1
+                self._story.tell(key, "provider: known key with another body, nothing sent")
+                return Answer(Verdict.PERMANENT, "http_422")
             self._story.tell(key, "provider: known key, nothing sent")
-            return
-        taken.greetings += 1
-        taken.accepted_at.append(now)
-        self._story.tell(key, "provider: greeted")
-
-    def _told(self, letter: Letter, answer: Answer) -> Answer:
-        self._story.tell(UUID(letter.key), f"provider: answers {answer.verdict} {answer.reason}")
-        return answer
+        else:
+            taken.greetings += 1
+            taken.body, taken.message_id = body, f"{key}-{taken.greetings}"
+            taken.accepted_at.append(now)
+            self._story.tell(key, "provider: greeted")
+        return Answer(Verdict.ACCEPTED, provider_message_id=taken.message_id)

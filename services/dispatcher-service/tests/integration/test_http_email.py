@@ -133,16 +133,6 @@ async def test_after_a_lost_answer_the_same_key_is_one_greeting(
     assert (received["calls"], received["greetings"], len(received["repeated_at"])) == (2, 1, 1)
 
 
-async def test_another_text_under_a_known_key_is_refused_by_the_provider(
-    make_provider: MakeProvider, letter: MakeLetter, simulator: Any
-) -> None:
-    provider = make_provider()
-    await provider.send(letter(), 1)
-    answer = await provider.send(letter(text="Hey, Bob"), 1)
-    assert (answer.verdict, answer.reason) == (Verdict.PERMANENT, "http_422")
-    assert (await simulator.stats())["doubled"] == 0
-
-
 async def test_without_keys_two_calls_are_two_greetings(make_provider: MakeProvider, letter: MakeLetter, simulator: Any) -> None:
     await simulator.control(keys=False)
     provider = make_provider()
