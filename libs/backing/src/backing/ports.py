@@ -3,13 +3,16 @@ import socket
 
 # Below the ephemeral range: while a server is down for a restart, nobody's outgoing connection takes its port.
 _LOWEST, _HIGHEST = 15_000, 32_000
+# A mesh draws all its ports before it listens on any: of thirty, two would be the same in one mesh of forty.
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    """A TCP port of 127.0.0.1 that nobody listens on now, and that this process was not given before."""
     while True:
         port = random.randint(_LOWEST, _HIGHEST)
-        if _can_listen_on(port):
+        if port not in _given and _can_listen_on(port):
+            _given.add(port)
             return port
 
 
