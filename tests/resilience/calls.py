@@ -73,7 +73,7 @@ def called(may_fail_by: Collection[str] = ()) -> Fault:
         created = {email: user for caller in callers for email, user in caller.created.items()}
         failures = sum((caller.failures for caller in callers), Counter[str]())
         print(f"{len(created)} users were created and read meanwhile; failed calls: {dict(failures)}")
-        assert failures.keys() <= set(may_fail_by)
+        assert failures.keys() <= set(may_fail_by), dict(failures)
         _check(campaign, created)
 
     return fault

@@ -52,7 +52,8 @@ def look(campaign: Campaign, due_at: Mapping[UUID, datetime], until: datetime | 
 def check(campaign: Campaign, when: str, due_at: Mapping[UUID, datetime], late_seconds: float) -> None:
     """All of these are due, and have come, each once, and none so late."""
     steady = look(campaign, due_at)
-    print(f"{when}: {steady}")
-    assert steady.due == steady.sent == len(due_at)
-    assert steady.doubled == 0
-    assert steady.latest_seconds < late_seconds
+    said = f"{when}: {steady}"
+    print(said)
+    assert steady.due == steady.sent == len(due_at), said
+    assert steady.doubled == 0, said
+    assert steady.latest_seconds < late_seconds, f"{said}, and {late_seconds:g} s are allowed"

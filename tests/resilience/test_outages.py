@@ -144,7 +144,7 @@ OUTAGES = [
     Outage("redis lost", gone("redis"), late_seconds=CALM_SECONDS),
     Outage("redis emptied again and again", again_and_again(_empty_redis, 0.2), late_seconds=CALM_SECONDS, is_quick=True),
     Outage("redis 2 s slow", rewired(("notifier-service",), "REDIS_URL", _redis, _slow), lead_seconds=12, late_seconds=CALM_SECONDS),
-    Outage("kafka down for a minute", gone("kafka"), seconds=60, stops=True),
+    Outage("kafka down for a minute", gone("kafka"), 60, 15, stops=True),
     Outage("kafka killed", killed("kafka", after_seconds=6), late_seconds=LOST_RECORD_SECONDS),
     Outage("due topic deleted and made again", once(_make_the_due_topic_again, 6), late_seconds=LOST_RECORD_SECONDS),
     Outage("postgres down", gone("postgres"), seconds=12, stops=True),
