@@ -132,8 +132,11 @@ class Campaign:
                 ledger.execute(f"DELETE FROM {table}")
         self.post(f"{self.mesh.provider_url}/reset")
 
+    def draw_people(self, number: int) -> list[UUID]:
+        return [UUID(int=self.random.getrandbits(128), version=4) for _ in range(number)]
+
     def _add_people(self, plan: Connection[Any], number: int, birthday: date) -> list[UUID]:
-        users = [UUID(int=self.random.getrandbits(128), version=4) for _ in range(number)]
+        users = self.draw_people(number)
         plan.execute(_RECIPIENTS, [users])
         plan.execute(_OCCASIONS, [birthday.month, birthday.day, users])
         return users

@@ -38,7 +38,7 @@ class Outage:
 
     name: str
     fault: Fault
-    seconds: float = 8
+    seconds: float = 12
     lead_seconds: float = 4
     stops: bool = False
     late_seconds: float | None = None
@@ -147,9 +147,9 @@ OUTAGES = [
     Outage("kafka down for a minute", gone("kafka"), 60, 15, stops=True),
     Outage("kafka killed", killed("kafka", after_seconds=6), late_seconds=LOST_RECORD_SECONDS),
     Outage("due topic deleted and made again", once(_make_the_due_topic_again, 6), late_seconds=LOST_RECORD_SECONDS),
-    Outage("postgres down", gone("postgres"), seconds=12, stops=True),
+    Outage("postgres down", gone("postgres"), stops=True),
     Outage("postgres killed", killed("postgres", after_seconds=6)),
-    Outage("postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), 12, late_seconds=10, is_quick=True),
+    Outage("postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), late_seconds=CALM_SECONDS, is_quick=True),
     Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
     Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15, stops=True),
     Outage("one connection to postgres", _one_connection, lead_seconds=45, seconds=15, late_seconds=CALM_SECONDS),
@@ -157,8 +157,8 @@ OUTAGES = [
     Outage("provider down for ten minutes", provider(refuse_seconds=620), 600, stops=True, within_seconds=1000),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), 20, stops=True),
     Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), 60, stops=True),
-    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), 10, late_seconds=8),
-    Outage("provider resets half of the connections", provider(reset_share=0.5), 10, late_seconds=8),
+    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), late_seconds=CALM_SECONDS),
+    Outage("provider resets half of the connections", provider(reset_share=0.5), late_seconds=CALM_SECONDS),
     Outage("provider hangs", provider(hang_share=1.0), 10, stops=True),
     Outage("provider answers rubbish", provider(rubbish_share=1.0), 10),
     Outage("provider accepts and drops the answer", provider(drop_share=1.0), 4, is_quick=True),
@@ -169,7 +169,7 @@ OUTAGES = [
     Outage("rolling restart of gateway", together(called(UNANSWERED), rolling("gateway")), late_seconds=CALM_SECONDS),
     Outage("rolling restart of user-service", _USER_SERVICE_ROLLING, 20, 15, late_seconds=CALM_SECONDS),
     *(
-        Outage(f"rolling restart of {name}", rolling(name), 12, late_seconds=CALM_SECONDS)
+        Outage(f"rolling restart of {name}", rolling(name), late_seconds=CALM_SECONDS)
         for name in ("scheduler-service", "notifier-service", "dispatcher-service")
     ),
 ]
