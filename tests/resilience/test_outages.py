@@ -149,7 +149,9 @@ OUTAGES = [
     Outage("due topic deleted and made again", once(_make_the_due_topic_again, 6), late_seconds=LOST_RECORD_SECONDS),
     Outage("postgres down", gone("postgres"), stops=True),
     Outage("postgres killed", killed("postgres", after_seconds=6)),
-    Outage("postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), late_seconds=CALM_SECONDS, is_quick=True),
+    Outage(
+        "postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), late_seconds=CALM_SECONDS, is_quick=True
+    ),
     Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
     Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15, stops=True),
     Outage("one connection to postgres", _one_connection, lead_seconds=45, seconds=15, late_seconds=CALM_SECONDS),
