@@ -46,7 +46,8 @@ def stop(*servers: Server) -> None:
 
 
 def _wait_until_it_answers(server: Server, deadline: float) -> None:
-    while not probe.answers(server.address):
+    # Looked at after the answer too: that may be another's, which took the port.
+    while not (probe.answers(server.address) and server.process.running):
         if not server.process.running:
             raise server.process.failed(f"ended with exit code {server.process.exit_code} before it answered")
         if time.monotonic() > deadline:
