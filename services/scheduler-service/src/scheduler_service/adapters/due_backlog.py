@@ -44,7 +44,10 @@ class KafkaBacklog:
 
     def _positions(self, consumer: Consumer) -> list[TopicPartition]:
         """The first unread record of each partition that has one. An offset above what the topic holds is a lost topic's."""
-        self._partitions = len(consumer.list_topics(TOPIC, timeout=ASK_SECONDS).topics[TOPIC].partitions)
+        topic = consumer.list_topics(TOPIC, timeout=ASK_SECONDS).topics[TOPIC]
+        if topic.error is not None:
+            raise KafkaException(topic.error)
+        self._partitions = len(topic.partitions)
         asked = [TopicPartition(TOPIC, number) for number in range(self._partitions)]
         unread = []
         for committed in consumer.committed(asked, timeout=ASK_SECONDS):
