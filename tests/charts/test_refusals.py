@@ -41,6 +41,7 @@ TYPING = {
         "gateway.common.keda.schedules", [{"timezone": "UTC+1 h", "start": "5 9 * * *", "end": "9 9 * * *", "replicas": 2}]
     ): "timezone",
     json_change("user-service.common.rollout.maxSurge", "a quarter"): "maxSurge",
+    json_change("user-service.common.rollout", {"maxSurge": "0%", "maxUnavailable": 0}): "user-service: common.rollout.maxSurge and maxUnav",
     json_change("gateway.ingress", {"enabled": True}): "host",
     json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
     json_change("gateway.identity", {"jwksUrl": "https://issuer.example.org/jwks"}): "issuer",
@@ -61,7 +62,12 @@ CARELESS = {
     json_change(
         "dispatcher-service.common.settings.PROVIDER_URL", ""
     ): "dispatcher-service.common.settings.PROVIDER_URL is needed in production",
-    json_change("dispatcher-service.common.settings.SENDERS", {}): "dispatcher-service.common.settings.SENDERS is needed in production",
+    **{
+        json_change(
+            "dispatcher-service.common.settings.SENDERS", nobody
+        ): "dispatcher-service.common.settings.SENDERS is needed in production"
+        for nobody in (None, {"*": "Heyday <heyday@localhost>"}, {"*": ""})
+    },
     json_change("notifier-service.common.keda.enabled", True): "common.keda.authentication must name a TriggerAuthentication",
     json_change("topics.create", True): "topics.create makes topics on a broker without security only",
     json_change("gateway.ingress", {"enabled": True, "host": "api.example.org"}): "gateway.ingress.tlsSecret is needed",

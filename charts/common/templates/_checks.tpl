@@ -16,6 +16,9 @@ Refuses what cannot work anywhere, and in staging and production what is fit for
 {{- fail (printf "%s: common.autoscaling.minReplicas (%d) is above maxReplicas (%d)." $.Chart.Name (int .minReplicas) (int .maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (has (toString $common.rollout.maxSurge) (list "0" "0%")) (has (toString $common.rollout.maxUnavailable) (list "0" "0%")) -}}
+{{- fail (printf "%s: common.rollout.maxSurge and maxUnavailable are both 0: no pod could ever be replaced." .Chart.Name) -}}
+{{- end -}}
 {{- include "common.checkSettings" . -}}
 {{- if $common.keda.enabled -}}{{ include "common.checkKeda" . }}{{- end -}}
 {{- if include "common.isStrict" . -}}

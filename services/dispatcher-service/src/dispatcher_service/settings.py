@@ -1,3 +1,4 @@
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, Self
 
@@ -83,8 +84,10 @@ class DispatcherSettings(ServiceSettings, HttpEmailSettings, SmtpSettings):
             raise ValueError("SMTP_HOST is needed where PROVIDER_KIND is smtp.")
         if self.provider_kind == "console" and self.environment in (Environment.STAGING, Environment.PRODUCTION):
             raise ValueError(f"PROVIDER_KIND console sends nothing: it is refused where ENVIRONMENT is {self.environment}.")
-        if self.environment == Environment.PRODUCTION and any("@localhost" in sender for sender in self.senders.values()):
-            raise ValueError("SENDERS needs an address of yours where ENVIRONMENT is production: no provider takes letters from localhost.")
+        if self.environment == Environment.PRODUCTION and ("*" not in self.senders or not all(map(_is_real, self.senders.values()))):
+            raise ValueError(
+                "SENDERS needs addresses of yours, and one for `*`, where ENVIRONMENT is production: letters come from somebody."
+            )
         return self
 
     @model_validator(mode="after")
@@ -111,3 +114,9 @@ class DispatcherSettings(ServiceSettings, HttpEmailSettings, SmtpSettings):
     @property
     def repeats_unsure(self) -> bool:
         return (self.on_unsure or ("hold" if self.provider_kind == "smtp" else "retry")) == "retry"
+
+
+def _is_real(sender: str) -> bool:
+    """Whether it names an address that is not the laptop's own."""
+    _, at, domain = parseaddr(sender)[1].rpartition("@")
+    return bool(at) and domain != "localhost"
