@@ -1,6 +1,6 @@
 """Wrong behaviours of the scheduler."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,8 +57,8 @@ def _no_open_holds() -> None:
 def _no_recover() -> None:
     from scheduler_service.emission import Emitter
 
-    async def nothing(*_: Any) -> int:
-        return 0
+    async def nothing(*_: Any) -> AsyncIterator[int]:
+        yield 0
 
     around(Emitter, "emit_lost", nothing)
 

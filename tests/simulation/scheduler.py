@@ -95,10 +95,10 @@ class Plan:
 async def run(plan: Plan, process: Process, tasks: asyncio.TaskGroup) -> None:
     """One replica's loops."""
     faulty = partial(Faulty, name="plan", chance=plan.chance)
-    planner = _planner(plan, faulty(memory.MemoryPlanStore(plan.now, plan.tables)))
+    ticks = faulty(memory.MemoryTicks(plan.now, plan.tables))
+    planner = _planner(plan, faulty(memory.MemoryPlanStore(plan.now, plan.tables)), ticks)
     emitter = _emitter(plan)
     recoverer = _recoverer(plan, emitter, planner)
-    ticks = faulty(memory.MemoryTicks(plan.now, plan.tables))
     daily, often = Job(JobName.PLAN, "0 0 * * *", planner.plan), Job(JobName.RECOVER, "*/10 * * * *", recoverer.recover)
     runner = JobRunner([daily, often], ticks, process.name, LEASE, frozenset(JobName))
 
@@ -112,8 +112,17 @@ async def run(plan: Plan, process: Process, tasks: asyncio.TaskGroup) -> None:
     tasks.create_task(steadily(partial(_recover, plan, runner, often)))
 
 
-def _planner(plan: Plan, store: Any) -> Planner:
-    return Planner(store, plan.rules(), batch_slots=200, concurrency=2, months_ahead=1, retention_months=36, changed=plan.news.beat)
+def _planner(plan: Plan, store: Any, ticks: Any) -> Planner:
+    return Planner(
+        store,
+        plan.rules(),
+        batch_slots=200,
+        concurrency=2,
+        months_ahead=1,
+        retention_months=36,
+        last_look=partial(ticks.last_success, JobName.RECOVER),
+        changed=plan.news.beat,
+    )
 
 
 def _emitter(plan: Plan) -> Emitter:

@@ -68,7 +68,7 @@ def build(settings: Settings, readiness: Readiness) -> Sequence[Component]:
         watch.wake()
         relay.wake()
 
-    planner = _planner(settings, PostgresPlanStore(engine, outbox, offset), watch.wake)
+    planner = _planner(settings, PostgresPlanStore(engine, outbox, offset), ticks, watch.wake)
     recoverer = _recoverer(settings, engine, outbox, emitter, planner)
     runner = JobRunner(
         _jobs(settings, ticks, planner, emitter, recoverer),
@@ -118,7 +118,7 @@ def _days_back(rules: PlanRules) -> int:
     return (max(kind.belated for kind in rules.kinds.values()) + ACCOUNTED_FOR).days + 3
 
 
-def _planner(settings: Settings, store: PostgresPlanStore, changed: Callable[[], None]) -> Planner:
+def _planner(settings: Settings, store: PostgresPlanStore, ticks: PostgresTicks, changed: Callable[[], None]) -> Planner:
     return Planner(
         store,
         settings.plan_rules,
@@ -126,6 +126,7 @@ def _planner(settings: Settings, store: PostgresPlanStore, changed: Callable[[],
         concurrency=settings.plan_concurrency,
         months_ahead=settings.partition_months_ahead,
         retention_months=settings.message_retention_months,
+        last_look=partial(ticks.last_success, JobName.RECOVER),
         changed=changed,
     )
 

@@ -1,6 +1,6 @@
 """Handing due messages over for sending: *emit*, and its repetition by *recover*."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -34,16 +34,14 @@ class Emitter:
         async with self._unit() as emission:
             return await emission.next_due(after)
 
-    async def emit_lost(self, backlog: Backlog, patience: timedelta) -> int:
-        """Emit again, under the same revision, what has waited for its outcome this long, and not on the topic."""
+    async def emit_lost(self, backlog: Backlog, patience: timedelta) -> AsyncIterator[int]:
+        """Emit again, under the same revision, what has waited for its outcome this long, and not on the topic; yield how many, by page."""
         unread = await backlog.unread_since()
         after: Queued | None = None
-        emitted = 0
         while page := await self._queued(patience, after):
             after = page[-1]
             lost = [queued.id for queued in page if _is_lost(queued, unread.get(backlog.partition_of(queued.user_id)))]
-            emitted += await self._emit_again(lost) if lost else 0
-        return emitted
+            yield await self._emit_again(lost) if lost else 0
 
     async def _emit_batch(self) -> int:
         async with self._unit() as emission:

@@ -1,7 +1,7 @@
 """*plan*: everybody whose day it is, by the rules that are in force."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -45,6 +45,7 @@ class Planner:
         concurrency: int,
         months_ahead: int,
         retention_months: int,
+        last_look: Callable[[], Awaitable[datetime | None]],
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -53,6 +54,7 @@ class Planner:
         self._concurrency = concurrency
         self._months_ahead = months_ahead
         self._retention = timedelta(days=31 * retention_months)
+        self._last_look = last_look
         self._changed = changed
         self._took_part = False
         self._made_up_to = datetime.min.replace(tzinfo=UTC)
@@ -72,14 +74,16 @@ class Planner:
         return counts | {"moved": await self._move(instants), "planned": await self._plan(instants)}
 
     async def plan_missed(self) -> int:
-        """Plan what is past its instant and can still be made up, or is to expire with a reason; return how many messages that was.
+        """Plan what is past its instant and can still be made up, or came due since anybody looked; return how many messages that was.
 
-        What an earlier call has looked at is not looked at again: whatever changes since then is planned with the change.
+        The latter is to expire with a reason. What an earlier call has looked at is not looked at again: whatever changes since then is
+        planned with the change.
         """
         if not await self.take_up_rules():
             return 0
         now = await self._store.now()
-        past = {kind: missed_instants(rules, now, self._made_up_to) for kind, rules in self._rules.kinds.items()}
+        looked_at = max(self._made_up_to, await self._last_look() or now)
+        past = {kind: missed_instants(rules, now, self._made_up_to, looked_at) for kind, rules in self._rules.kinds.items()}
         planned = await self._plan(past)
         self._made_up_to = now
         return planned

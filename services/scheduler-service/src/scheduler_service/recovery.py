@@ -1,6 +1,6 @@
 """*recover*: what an outage or a crash left behind is found and taken up again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,37 @@ class Patience:
     answer: timedelta
     #: For *emit* to take up a due message.
     emit: timedelta
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a run has seen and done so far."""
+
+    expired: int = 0
+    overdue: int = 0
+    planned: int = 0
+    #: Of what was overdue, or has just been planned.
+    expired_late: int = 0
+    emitted_again: int = 0
+    asked_again: int = 0
+    #: Overdue in the end. None: nobody could look.
+    waiting: int | None = None
+
+    def counts(self) -> dict[str, int]:
+        late = max(self.overdue + self.planned, self.expired_late)
+        # What has become overdue meanwhile is for the next run; where nobody could look, all may still wait.
+        still = late - self.expired_late if self.waiting is None else min(self.waiting, late - self.expired_late)
+        missed, failed = self.expired + late + self.emitted_again, self.expired + self.expired_late + still
+        return {
+            "missed": missed,
+            "recovered": missed - failed,
+            "failed": failed,
+            "planned": self.planned,
+            "overdue": self.overdue,
+            "emitted_again": self.emitted_again,
+            "expired": self.expired + self.expired_late,
+            "asked_again": self.asked_again,
+        }
 
 
 class Recoverer:
@@ -50,52 +81,49 @@ class Recoverer:
     async def recover(self) -> dict[str, int]:
         """Return what was missed (not planned, not emitted, or without outcome in time), recovered, and failed: all the rest of it.
 
-        That has expired, or still waits when the run ends; the next takes up the latter only. Raises Unfinished while Kafka is away.
+        That has expired, or still waits when the run ends; the next takes up the latter only. Raises Unfinished, with the same of what
+        was done until then, where Kafka or Postgres is away.
         """
-        expired = await self._expire()
-        overdue = await self._overdue()
-        planned = await self._plan_missed()
-        expired_late = await self._expire() if planned else 0
-        lost, away = await self._emit(bool(overdue or planned))
-        asked = await self._all(lambda recovery: recovery.ask_again(self._patience.answer, self._batch))
-        # What has become overdue meanwhile is for the next run.
-        still = min(await self._overdue(), overdue + planned - expired_late)
-        missed, failed = expired + overdue + planned + lost, expired + expired_late + still
-        counts = {
-            "missed": missed,
-            "recovered": missed - failed,
-            "failed": failed,
-            "planned": planned,
-            "overdue": overdue,
-            "emitted_again": lost,
-            "expired": expired + expired_late,
-            "asked_again": asked,
-        }
-        if away:
-            raise Unfinished(counts, away) from away
-        return counts
-
-    async def _emit(self, overdue: bool) -> tuple[int, Unavailable | None]:
-        """Emit what is due, and again what is lost; return how many the latter were, and what stood in the way."""
+        found = _Found()
         try:
-            if overdue:
-                await self._emitter.emit()
-            return await self._emitter.emit_lost(self._backlog, self._patience.outcome), None
+            await self._recover(found)
         except Unavailable as away:
-            return 0, away
+            raise Unfinished(found.counts(), away) from away
+        return found.counts()
 
-    async def _expire(self) -> int:
-        return await self._all(lambda recovery: recovery.expire(self._batch))
+    async def _recover(self, found: _Found) -> None:
+        async for count in self._expire():
+            found.expired += count
+        found.overdue = await self._overdue()
+        found.planned = await self._plan_missed()
+        if found.planned:
+            async for count in self._expire():
+                found.expired_late += count
+        async for count in self._all(lambda recovery: recovery.ask_again(self._patience.answer, self._batch)):
+            found.asked_again += count
+        try:
+            await self._emit(found)
+        except Unavailable:  # Kafka may be away, and Postgres there.
+            found.waiting = await self._overdue()
+            raise
+        found.waiting = await self._overdue()
+
+    async def _emit(self, found: _Found) -> None:
+        if found.overdue or found.planned:
+            await self._emitter.emit()
+        async for count in self._emitter.emit_lost(self._backlog, self._patience.outcome):
+            found.emitted_again += count
+
+    def _expire(self) -> AsyncIterator[int]:
+        return self._all(lambda recovery: recovery.expire(self._batch))
 
     async def _overdue(self) -> int:
         async with self._unit() as recovery:
             return await recovery.overdue(self._patience.emit)
 
-    async def _all(self, step: Callable[[Recovery], Awaitable[int]]) -> int:
-        total = 0
-        while True:
+    async def _all(self, step: Callable[[Recovery], Awaitable[int]]) -> AsyncIterator[int]:
+        count = self._batch
+        while count == self._batch:
             async with self._unit() as recovery:
                 count = await step(recovery)
-            total += count
-            if count < self._batch:
-                return total
+            yield count

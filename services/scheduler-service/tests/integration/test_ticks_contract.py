@@ -49,3 +49,16 @@ async def test_old_runs_are_forgotten_the_last_of_each_job_apart(plan: DeliveryW
         await plan.ticks.finish("plan", tick, "a", {})
     assert await plan.ticks.forget(timedelta(seconds=-1)) == 2
     assert await plan.ticks.last_tick("plan") == TICK + timedelta(minutes=2)
+
+
+async def test_the_last_success_is_known_by_when_it_began(plan: DeliveryWorld) -> None:
+    assert await plan.ticks.last_success("recover") is None
+    began = []
+    for minute, error in enumerate(["", "", "RuntimeError: away"]):
+        await plan.ticks.acquire("recover", TICK + timedelta(minutes=minute), "a", LEASE)
+        began.append((await plan.ticks.last_runs(["recover"]))["recover"].started_at)
+        await plan.ticks.finish("recover", TICK + timedelta(minutes=minute), "a", {}, error)
+    await plan.ticks.acquire("recover", TICK + timedelta(minutes=3), "a", LEASE)
+    await plan.ticks.acquire("plan", TICK, "a", LEASE)
+    await plan.ticks.finish("plan", TICK, "a", {})
+    assert await plan.ticks.last_success("recover") == began[1]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import psycopg
 import pytest
@@ -18,6 +18,7 @@ from scheduler_service.testing.delivery import MINUTE, TODAY, StillUnread, Topic
 from scheduler_service.testing.delivery_worlds import PostgresDelivery
 from servicekit.kafka import KafkaUnavailable
 from servicekit.outbox import Outbox
+from servicekit.postgres import DatabaseUnavailable
 
 ONE_DAY = timedelta(days=1)
 YESTERDAY, TOMORROW = TODAY - ONE_DAY, TODAY + ONE_DAY
@@ -38,8 +39,11 @@ class Ending(Topic):
 
 
 def jobs(plan: PostgresDelivery, by: PlanRules | None = None) -> JobRunner:
+    async def long_ago() -> datetime:
+        return now() - 30 * ONE_DAY
+
     store = PostgresPlanStore(plan.engine, Outbox(), 0)
-    planner = Planner(store, by or rules(), batch_slots=3, concurrency=2, months_ahead=1, retention_months=24)
+    planner = Planner(store, by or rules(), batch_slots=3, concurrency=2, months_ahead=1, retention_months=24, last_look=long_ago)
     patience = Patience(MINUTE, MINUTE, MINUTE)
     recoverer = Recoverer(plan.recovery(), plan.emitter(batch=2), StillUnread(), planner.plan_missed, patience, 2)
     made = [Job(JobName.PLAN, "0 0 * * *", planner.plan), Job(JobName.RECOVER, "0 0 * * *", recoverer.recover)]
@@ -132,6 +136,36 @@ async def test_recover_reports_as_failed_what_another_holds_until_it_lets_go(pos
     assert await recovered(runner) == told(2, 1, 1)
     assert await states(plan) == {"QUEUED": 4, "EXPIRED": 1}
     assert await recovered(runner) == told(0, 0, 0)
+
+
+async def test_recover_reports_what_it_had_emitted_again_when_kafka_went_away(postgres_plan: PostgresDelivery) -> None:
+    plan, topic = postgres_plan, Ending()
+    plan.topic = topic
+    for _ in range(5):
+        await plan.plan(await plan.user(), state="QUEUED", queued_at=now() - 10 * MINUTE, variant="on_the_day")
+    runner = jobs(plan)
+    assert await recovered_in_part(runner) == told(2, 2, 0)
+    topic.takes = 9
+    assert await recovered(runner) == told(3, 3, 0)
+    assert len(topic.produced) == 5
+
+
+async def test_recover_reports_what_it_had_ended_when_postgres_went_away(
+    postgres_plan: PostgresDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = postgres_plan
+    for _ in range(3):
+        await plan.plan(await plan.user(), due=-7000, expires_at=now() - MINUTE)
+    await overdue(plan, 2)
+
+    async def away(_: Planner) -> int:
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Planner, "plan_missed", away)
+        assert await recovered_in_part(jobs(plan)) == told(5, 0, 5)
+    assert await states(plan) == {"EXPIRED": 3, "SCHEDULED": 2}
+    assert await recovered(jobs(plan)) == told(2, 2, 0)
 
 
 async def test_plan_reports_how_many_it_planned_and_moved(postgres_plan: PostgresDelivery) -> None:

@@ -23,10 +23,10 @@ class RunResult(StrEnum):
 
 
 class Unfinished(Unavailable):
-    """The run ended before its time: ask for the job's status to see what it had done."""
+    """The run broke off."""
 
     def __init__(self, counts: Mapping[str, int], cause: Unavailable) -> None:
-        super().__init__(cause.message, metadata=cause.metadata)
+        super().__init__(f"{cause.message} What had been done until then is in the job's lastRun.", metadata=cause.metadata)
         self.counts = counts
 
 

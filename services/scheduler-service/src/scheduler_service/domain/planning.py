@@ -10,7 +10,7 @@ from occasions import zones
 from scheduler_service.domain.messages import Moments
 from scheduler_service.domain.rules import KindRules, PlanRules
 
-#: So long past its budget what was missed still leaves a row: it is planned after all, and ends as EXPIRED.
+#: So long past its budget what came due while nobody looked still leaves a row: it is planned after all, and ends as EXPIRED.
 ACCOUNTED_FOR = timedelta(days=3)
 
 
@@ -88,10 +88,13 @@ def day_instants(rules: KindRules, now: datetime, horizon: timedelta) -> list[Da
     return [instant for local_date in dates for instant in _everywhere(rules, local_date).open(now, now + horizon)]
 
 
-def missed_instants(rules: KindRules, now: datetime, since: datetime) -> list[DayInstant]:
-    """Every instant from `since` on that has passed, and whose greeting can still go out or could not long ago."""
-    passed = day_instants(rules, now - ACCOUNTED_FOR, ACCOUNTED_FOR)
-    return [instant for instant in passed if instant.moments.due_at >= since]
+def missed_instants(rules: KindRules, now: datetime, since: datetime, looked_at: datetime) -> list[DayInstant]:
+    """Every instant from `since` on that has passed, and whose greeting can still go out, or could not long ago.
+
+    The latter only if nobody has looked since it came due: who was owed nothing then is not told of it now.
+    """
+    passed = (instant for instant in day_instants(rules, now - ACCOUNTED_FOR, ACCOUNTED_FOR) if instant.moments.due_at >= since)
+    return [instant for instant in passed if instant.moments.expires_at > now or instant.moments.due_at >= looked_at]
 
 
 # *recover* asks for the same few days each time; two kinds have less than this between them.

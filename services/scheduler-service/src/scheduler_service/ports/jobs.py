@@ -27,6 +27,9 @@ class Ticks(Protocol):
     async def last_tick(self, job: str) -> datetime | None:
         """The latest tick of the schedule that has succeeded or is under a live lease."""
 
+    async def last_success(self, job: str) -> datetime | None:
+        """When the latest run began that has succeeded."""
+
     async def last_runs(self, jobs: Collection[str]) -> Mapping[str, JobRun]:
         """The run of each job that began last."""
 

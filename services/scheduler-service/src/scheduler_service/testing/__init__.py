@@ -163,7 +163,10 @@ class Desk:
     async def settle(self, now: datetime, *told: Outcome) -> None:
         await Settler(self.world.at(now).settlements).settle(told)
 
-    def planner(self, now: datetime) -> Planner:
+    def planner(self, now: datetime, looked_at: datetime | None = None) -> Planner:
+        async def last_look() -> datetime | None:
+            return looked_at
+
         return Planner(
             self.world.at(now).plans,
             self.rules,
@@ -171,6 +174,7 @@ class Desk:
             concurrency=2,
             months_ahead=1,
             retention_months=24,
+            last_look=last_look,
             changed=self._wake,
         )
 

@@ -39,6 +39,10 @@ class MemoryTicks(MemoryStore):
         counted = (t.run.tick_at for t in self._of(job) if t.run.result is RunResult.SUCCEEDED or self._is_live(t))
         return max(counted, default=None)
 
+    async def last_success(self, job: str) -> datetime | None:
+        succeeded = [tick.run for tick in self._of(job) if tick.run.result is RunResult.SUCCEEDED]
+        return max(succeeded, key=lambda run: run.tick_at).started_at if succeeded else None
+
     async def last_runs(self, jobs: Collection[str]) -> dict[str, JobRun]:
         began = {job: sorted((tick.run for tick in self._of(job)), key=lambda run: run.started_at) for job in jobs}
         return {job: runs[-1] for job, runs in began.items() if runs}

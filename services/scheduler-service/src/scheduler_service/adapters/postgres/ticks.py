@@ -47,6 +47,8 @@ WHERE job = %(job)s
   AND (result = 'SUCCEEDED' OR (result = 'RUNNING' AND lease_until_at > clock_timestamp() + make_interval(secs => %(offset)s)))
 """
 
+_LAST_SUCCESS = "SELECT started_at FROM ticks WHERE job = %(job)s AND result = 'SUCCEEDED' ORDER BY tick_at DESC LIMIT 1"
+
 _LAST_RUNS = """
 SELECT DISTINCT ON (job) job, tick_at, started_at, finished_at, result, counts, error, manual
 FROM ticks WHERE job = ANY(%(jobs)s) ORDER BY job, started_at DESC
@@ -90,6 +92,10 @@ class PostgresTicks:
 
     async def last_tick(self, job: str) -> datetime | None:
         rows = await self._run(_LAST_TICK, {"job": job})
+        return rows[0][0] if rows else None
+
+    async def last_success(self, job: str) -> datetime | None:
+        rows = await self._run(_LAST_SUCCESS, {"job": job})
         return rows[0][0] if rows else None
 
     async def last_runs(self, jobs: Collection[str]) -> dict[str, JobRun]:
