@@ -41,7 +41,9 @@ TYPING = {
         "gateway.common.keda.schedules", [{"timezone": "UTC+1 h", "start": "5 9 * * *", "end": "9 9 * * *", "replicas": 2}]
     ): "timezone",
     json_change("user-service.common.rollout.maxSurge", "a quarter"): "maxSurge",
-    json_change("user-service.common.rollout", {"maxSurge": "0%", "maxUnavailable": 0}): "user-service: common.rollout.maxSurge and maxUnav",
+    json_change(
+        "user-service.common.rollout", {"maxSurge": "0%", "maxUnavailable": 0}
+    ): "user-service: common.rollout.maxSurge and maxUnav",
     json_change("gateway.ingress", {"enabled": True}): "host",
     json_change("gateway.httpRoute", {"enabled": True}): "parentRefs",
     json_change("gateway.identity", {"jwksUrl": "https://issuer.example.org/jwks"}): "issuer",
