@@ -11,12 +11,13 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now, and that this process was not given before."""
     while True:
         port = random.randint(_LOWEST, _HIGHEST)
-        if port not in _given and _can_listen_on(port):
+        if port not in _given and can_listen_on(port):
             _given.add(port)
             return port
 
 
-def _can_listen_on(port: int) -> bool:
+def can_listen_on(port: int) -> bool:
+    """Whether nobody listens on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,9 @@
 import time
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from backing import probe
+from backing.ports import can_listen_on
 from backing.process import Process
 
 
@@ -22,8 +24,12 @@ class Server(Protocol):
 
 
 def start(*servers: Server, timeout_seconds: float = 90.0) -> None:
-    """Starts the servers side by side and returns when all of them answer; raises ProcessFailed if one does not."""
+    """Starts the servers side by side and returns when all of them answer; raises ProcessFailed if one does not.
+
+    One that runs goes on; one whose port another process has is not started.
+    """
     for server in servers:
+        _refuse_a_taken_port(server)
         server.prepare()
         server.process.start()
     deadline = time.monotonic() + timeout_seconds
@@ -45,9 +51,14 @@ def stop(*servers: Server) -> None:
         server.process.wait_for_end()
 
 
+def _refuse_a_taken_port(server: Server) -> None:
+    # Else the other's answer is taken for that of the server, which needs seconds to fail.
+    if not server.process.running and not can_listen_on(urlsplit(server.address).port or 0):
+        raise server.process.failed(f"is not started: another process has the port of {server.address}")
+
+
 def _wait_until_it_answers(server: Server, deadline: float) -> None:
-    # Looked at after the answer too: that may be another's, which took the port.
-    while not (probe.answers(server.address) and server.process.running):
+    while not probe.answers(server.address):
         if not server.process.running:
             raise server.process.failed(f"ended with exit code {server.process.exit_code} before it answered")
         if time.monotonic() > deadline:

@@ -1,29 +1,17 @@
+import socket
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from backing import server
+from backing.ports import free_port
 from backing.process import Process, ProcessFailed
 
 
-class _Somebody(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        time.sleep(0.5)  # By then who could not have the port has ended.
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @dataclass
-class Late:
+class HttpServer:
     process: Process
     address: str
 
@@ -31,16 +19,26 @@ class Late:
         pass
 
 
-@pytest.fixture
-def taken() -> Iterator[str]:
-    """The address of a port that somebody has taken, and answers on."""
-    with HTTPServer(("127.0.0.1", 0), _Somebody) as somebody:
-        Thread(target=somebody.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{somebody.server_port}"
-        somebody.shutdown()
+def at(port: int, log: Path) -> HttpServer:
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(log.parent), str(port)]
+    return HttpServer(Process("files", command, log), f"http://127.0.0.1:{port}")
 
 
-def test_anothers_answer_is_not_taken_for_ones_own(taken: str, tmp_path: Path) -> None:
-    process = Process("late", [sys.executable, "-c", "raise SystemExit('the port is taken')"], tmp_path / "late.log")
-    with pytest.raises(ProcessFailed, match=r"ended with exit code 1 before it answered(.|\n)*the port is taken"):
-        server.start(Late(process, taken))
+def test_on_anothers_port_nothing_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        files = at(another.getsockname()[1], tmp_path / "log")
+        with pytest.raises(ProcessFailed, match=r"files is not started: another process has the port of http://127\.0\.0\.1:\d+"):
+            server.start(files)
+    assert not files.process.running
+
+
+def test_who_runs_goes_on_and_who_was_stopped_has_its_port_again_at_once(tmp_path: Path) -> None:
+    files = at(free_port(), tmp_path / "log")
+    server.start(files)
+    first = files.process.pid
+    server.start(files)
+    assert files.process.pid == first
+    server.restart(files)
+    assert files.process.running
+    assert files.process.pid != first
+    server.stop(files)
