@@ -5,14 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
+from confluent_kafka import Consumer as Reader
 from confluent_kafka.admin import AdminClient
 
 from backing.kafka import Kafka
 from backing.pytest_plugin import CreateTopic
 from servicekit.kafka import Consumer, KafkaConsumer, KafkaProducer, KafkaUnavailable
 from servicekit.settings import KafkaSettings
-from servicekit.testing import MemoryBroker, MemoryConsumer, MemoryProducer
+from servicekit.testing import MemoryBroker, MemoryConsumer, MemoryProducer, wait_until
 from servicekit.testing.kafka_contract import KafkaContract
 from servicekit.testing.kafka_group_contract import GroupContract
 
@@ -34,18 +35,35 @@ class MemoryCluster:
     @asynccontextmanager
     async def interrupted(self) -> AsyncIterator[None]:
         self.producer.failure = KafkaUnavailable()
-        yield
-        self.producer.failure = None
+        try:
+            yield
+        finally:
+            self.producer.failure = None
 
 
 class RealCluster:
     def __init__(self, settings: KafkaSettings, topic: str, kafka: Kafka, stack: AsyncExitStack) -> None:
         self.topic, self.partitions = topic, PARTITIONS
-        # An acknowledgement that is missing is missing soon.
-        self.producer = KafkaProducer(settings.model_copy(update={"kafka_acknowledgement_timeout_seconds": 2}))
+        self.producer = KafkaProducer(settings)
+        self._impatient = KafkaProducer(settings.model_copy(update={"kafka_acknowledgement_timeout_seconds": 2}))
         self._settings = settings
         self._kafka = kafka
         self._stack = stack
+
+    async def start(self) -> None:
+        for producer in (self.producer, self._impatient):
+            await producer.start()
+            self._stack.push_async_callback(producer.stop)
+        await wait_until(self.has_leaders, timeout_seconds=20, what="leaders of a new topic")
+
+    def has_leaders(self) -> bool:
+        reader = Reader({"bootstrap.servers": self._kafka.bootstrap_servers, "group.id": self.topic})
+        try:
+            return all(reader.get_watermark_offsets(partition, timeout=5) for partition in self._all())
+        except KafkaException:
+            return False
+        finally:
+            reader.close()
 
     async def consumer(self, group: str, **options: Any) -> KafkaConsumer:
         made = KafkaConsumer(self._settings, group=f"{self.topic}-{group}", topics=[self.topic], **options)
@@ -59,6 +77,8 @@ class RealCluster:
 
     @asynccontextmanager
     async def interrupted(self) -> AsyncIterator[None]:
+        # Only here is an acknowledgement given up soon. The same one produces afterwards too, for order is kept within one producer.
+        self.producer = self._impatient
         self._kafka.process.pause()
         try:
             yield
@@ -67,17 +87,19 @@ class RealCluster:
 
     async def lose(self) -> None:
         admin = AdminClient({"bootstrap.servers": self._kafka.bootstrap_servers})
-        to_the_end = [TopicPartition(self.topic, number, -1) for number in range(PARTITIONS)]
-        for deleted in admin.delete_records(to_the_end).values():
+        for deleted in admin.delete_records(self._all()).values():
             deleted.result(10)
+
+    def _all(self) -> list[TopicPartition]:
+        """Every partition; as offsets go, its end."""
+        return [TopicPartition(self.topic, number, OFFSET_END) for number in range(PARTITIONS)]
 
 
 @pytest.fixture
 async def real(kafka_settings: KafkaSettings, kafka_topic: CreateTopic, kafka_server: Kafka) -> AsyncIterator[RealCluster]:
     async with AsyncExitStack() as stack:
         cluster = RealCluster(kafka_settings, kafka_topic("contract", partitions=PARTITIONS), kafka_server, stack)
-        await cluster.producer.start()
-        stack.push_async_callback(cluster.producer.stop)
+        await cluster.start()
         yield cluster
 
 
