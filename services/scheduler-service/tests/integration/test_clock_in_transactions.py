@@ -62,12 +62,12 @@ async def test_a_change_asks_about_what_came_due_while_it_waited_for_a_lock(url:
     desk = Desk(PostgresWorld(engine))
     await desk.take(DUE - timedelta(hours=1), person())
     message = await desk.message()
-    began = now()
     async with await psycopg.AsyncConnection.connect(url) as emit:
         await emit.execute("SELECT 1 FROM messages FOR UPDATE")
         change = asyncio.create_task(desk.take(DUE - SOON, person(version=2, deleted=True)))
         await wait_until_it_waits(engine, change)
-        await wait_until(lambda: now() > began + 1.5 * SOON)
+        waits_since = now()
+        await wait_until(lambda: now() > waits_since + 1.5 * SOON)
     await change
     assert await desk.world.questions() == [(message.id, 1)]
 
