@@ -29,6 +29,9 @@ class SimulatedWorld:
     async def befall(self, fault: Fault | None) -> None:
         self._chance.wanted = {WANTED[fault]} if fault else set()
 
+    async def calls(self) -> int:
+        return self.provider.calls
+
     async def greetings(self, key: str) -> int:
         taken = self.provider.taken.get(UUID(key))
         return taken.greetings if taken else 0

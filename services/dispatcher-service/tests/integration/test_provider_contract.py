@@ -8,7 +8,7 @@ import pytest
 from dispatcher_service.adapters.http_aiohttp import AiohttpClient
 from dispatcher_service.adapters.http_email import HttpEmail
 from dispatcher_service.adapters.http_pyreqwest import PyreqwestClient
-from dispatcher_service.testing import Fault, ProviderContract
+from dispatcher_service.testing import TIMEOUT_SECONDS, Fault, ProviderContract
 from servicekit.clock import SystemClock
 
 SETTINGS: dict[Fault | None, dict[str, Any]] = {
@@ -30,13 +30,16 @@ class HttpWorld:
     async def befall(self, fault: Fault | None) -> None:
         await self._simulator.control(**USUAL | SETTINGS[fault])
 
+    async def calls(self) -> int:
+        return int((await self._simulator.stats())["calls"])
+
     async def greetings(self, key: str) -> int:
         return sum(letter["greetings"] for letter in await self._simulator.received() if letter["key"] == key)
 
 
 @pytest.fixture(params=[PyreqwestClient, AiohttpClient])
 async def world(request: pytest.FixtureRequest, simulator: Any) -> AsyncIterator[HttpWorld]:
-    provider = HttpEmail(request.param(0.3, "heyday-test"), SystemClock(), name="api", base_url=simulator.url)
+    provider = HttpEmail(request.param(TIMEOUT_SECONDS, "heyday-test"), SystemClock(), name="api", base_url=simulator.url)
     yield HttpWorld(provider, simulator)
     await provider.close()
 
