@@ -56,10 +56,12 @@ class SimulatedOutbox:
     @asynccontextmanager
     async def at_work(self, relays: Sequence[SimulatedRelay]) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(steadily(relay.round)) for relay in relays]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     async def end_idle(self) -> None:
         self._time.put_forward(timedelta(seconds=IDLE_SECONDS))

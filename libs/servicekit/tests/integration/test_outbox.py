@@ -37,15 +37,17 @@ class PostgresOutbox:
     @asynccontextmanager
     async def at_work(self, relays: Sequence[Relay]) -> AsyncIterator[None]:
         self._at_work = relays
-        for relay in relays:
-            await relay.start()
-        yield
-        for relay in relays:
-            await relay.stop()
+        try:
+            for relay in relays:
+                await relay.start()
+            yield
+        finally:
+            for relay in relays:
+                await relay.stop()
 
     async def end_idle(self) -> None:
         async with transaction(self.engine) as connection:
-            idle = "state = 'idle in transaction' AND usename = current_user"
+            idle = "state = 'idle in transaction' AND usename = current_user AND datname = current_database()"
             await connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {idle}"))
 
 
