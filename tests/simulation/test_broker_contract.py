@@ -35,8 +35,10 @@ class SimulatedCluster:
     @asynccontextmanager
     async def interrupted(self) -> AsyncIterator[None]:
         self._chance.wanted.add("acknowledgement lost")
-        yield
-        self._chance.wanted.clear()
+        try:
+            yield
+        finally:
+            self._chance.wanted.clear()
 
     async def lose(self) -> None:
         self.producer.lose(TOPIC)
