@@ -39,7 +39,7 @@ SETTINGS = {
     "scheduler-service": {
         "EMIT_BATCH_MESSAGES": "40",
         "CRON_RECOVERY_SCHEDULE": "* * * * *",
-        "OUTCOME_PATIENCE_SECONDS": "15",
+        "OUTCOME_PATIENCE_SECONDS": "60",
         "ANSWER_PATIENCE_SECONDS": "5",
         "JOB_LEASE_SECONDS": "6",
     },
@@ -47,6 +47,8 @@ SETTINGS = {
 }
 LEASE_SECONDS = 8.5
 BACKOFF_SECONDS = 1.0
+#: *recover* makes up for a lost record after this time: later than a kill is judged, which is to lose none.
+OUTCOME_PATIENCE_SECONDS = float(SETTINGS["scheduler-service"]["OUTCOME_PATIENCE_SECONDS"])
 PROVIDER_BACK_SECONDS = REST_SECONDS = 60.0
 
 _RECIPIENTS = """
