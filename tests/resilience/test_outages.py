@@ -56,9 +56,9 @@ def _redis_down_at_the_start() -> Fault:
     def fault(campaign: Campaign) -> Iterator[None]:
         users = [replica for name in ("dispatcher-service", "notifier-service") for replica in campaign.mesh.replicas[name]]
         campaign.mesh.redis.process.stop()
-        server.stop(*users)
-        server.start(*users)
         try:
+            server.stop(*users)
+            server.start(*users)
             yield
         finally:
             server.start(campaign.mesh.redis)
@@ -75,12 +75,14 @@ def _make_the_due_topic_again(campaign: Campaign) -> None:
     kafka, notifiers = campaign.mesh.kafka, campaign.mesh.replicas["notifier-service"]
     for notifier in notifiers:
         notifier.process.pause()
-    wait_until(lambda: unread(kafka.bootstrap_servers) > 0, 10, "records that nobody has read")
-    kafka.delete_topics([TOPIC])
-    time.sleep(2)
-    topics.create(kafka.bootstrap_servers)
-    for notifier in notifiers:
-        notifier.process.resume()
+    try:
+        wait_until(lambda: unread(kafka.bootstrap_servers) > 0, 10, "records that nobody has read")
+        kafka.delete_topics([TOPIC])
+        time.sleep(2)
+        topics.create(kafka.bootstrap_servers)
+    finally:
+        for notifier in notifiers:
+            notifier.process.resume()
 
 
 def _cut_all_connections(campaign: Campaign, _: int) -> None:
