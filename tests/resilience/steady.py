@@ -21,7 +21,7 @@ class Steady:
 
     due: int
     sent: int
-    #: The most that were due and not sent at once.
+    #: The most that were due and not sent at once; to be printed, for lateness bounds it.
     most_waiting: int
     #: How late the latest came, or is by now.
     latest_seconds: float

@@ -13,7 +13,7 @@ import pytest
 from backing import server
 from backing.wire import Wire
 from resilience.calls import UNANSWERED, called
-from resilience.campaign import Campaign, wait_until
+from resilience.campaign import LEASE_SECONDS, OUTCOME_PATIENCE_SECONDS, Campaign, wait_until
 from resilience.due_topic import TOPIC, unread
 from resilience.faults import Fault, again_and_again, gone, killed, once, provider, rewired, rolling, set_to, together
 from resilience.steady import CALM_SECONDS, check, look
@@ -23,32 +23,42 @@ BEFORE, MEANWHILE, AFTER = 40, 120, 40
 #: What comes due when a fault is gone waits at most for a breaker's next look (10 s) and then for a notifier's at a dispatcher that took
 #: nothing (15 s), or for less: the lease of a dead claim (8.5 s), a client's next look for its server (10 s). The rest is for a call.
 BACK_SECONDS = 30.0
-#: A record that is lost with its topic is missed after 15 s and emitted again by the next *recover*, of which one runs a minute.
-LOST_RECORD_SECONDS = 75.0
+#: A record that is lost with its topic is missed after that patience and emitted again by the next *recover*, of which one runs a minute.
+LOST_RECORD_SECONDS = OUTCOME_PATIENCE_SECONDS + 60
+#: A claim whose commit was cut off waits for its own lease, and then for a look and its call.
+CUT_CLAIM_SECONDS = LEASE_SECONDS + 5
+#: With half of the calls in vain one attempt in eight fails, of three calls each; four in a row cost 1 + 2 + 4 + 8 s and the calls.
+RETRIED_SECONDS = 17.0
 
 
 @dataclass(frozen=True)
 class Outage:
     """What breaks, and how greetings fare that come due meanwhile, spread over all the time it lasts.
 
-    `seconds`: how long it lasts from when the first of them comes due. `lead_seconds`: how long it takes to bring about.
-    `stops`: none at all is sent meanwhile. `late_seconds`: where delivery goes on, how late one may be while it lasts, which
-    bounds the backlog too.
+    `least_seconds`: how long it lasts from when the first of them comes due, if not longer. `lead_seconds`: how long it takes to
+    bring about. `stops`: none at all is sent meanwhile. `late_seconds`: where delivery goes on, how late one may be while it lasts,
+    which bounds the backlog too; without it lateness is bounded in the end only. `loses`: records, which *recover* emits again.
     """
 
     name: str
     fault: Fault
-    seconds: float = 12
+    least_seconds: float = 12
     lead_seconds: float = 4
     stops: bool = False
     late_seconds: float | None = None
+    loses: bool = False
     within_seconds: float = 150
     is_quick: bool = False
 
     @property
+    def seconds(self) -> float:
+        """Where delivery goes on, twice as long as a greeting may be late: one that stops before half of it shows."""
+        return max(self.least_seconds, 2 * (self.late_seconds or 0))
+
+    @property
     def late_in_the_end_seconds(self) -> float:
         """What waits for the end waits at most as long once more: a backoff is no longer than what went before it."""
-        return (self.late_seconds or 2 * self.seconds) + BACK_SECONDS
+        return (LOST_RECORD_SECONDS if self.loses else self.late_seconds or 2 * self.seconds) + BACK_SECONDS
 
 
 def _redis_down_at_the_start() -> Fault:
@@ -147,31 +157,36 @@ OUTAGES = [
     Outage("redis emptied again and again", again_and_again(_empty_redis, 0.2), late_seconds=CALM_SECONDS, is_quick=True),
     Outage("redis 2 s slow", rewired(("notifier-service",), "REDIS_URL", _redis, _slow), lead_seconds=12, late_seconds=CALM_SECONDS),
     Outage("kafka down for a minute", gone("kafka"), 60, 15, stops=True),
-    Outage("kafka killed", killed("kafka", after_seconds=6), late_seconds=LOST_RECORD_SECONDS),
-    Outage("due topic deleted and made again", once(_make_the_due_topic_again, 6), late_seconds=LOST_RECORD_SECONDS),
+    Outage("kafka killed", killed("kafka", after_seconds=6)),
+    Outage("due topic deleted and made again", once(_make_the_due_topic_again, 6), loses=True),
     Outage("postgres down", gone("postgres"), stops=True),
     Outage("postgres killed", killed("postgres", after_seconds=6)),
     Outage(
-        "postgres cuts all connections each second", again_and_again(_cut_all_connections, 1.0), late_seconds=CALM_SECONDS, is_quick=True
+        "postgres cuts all connections each second",
+        again_and_again(_cut_all_connections, 1.0),
+        late_seconds=CUT_CLAIM_SECONDS,
+        is_quick=True,
     ),
-    Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, seconds=20),
-    Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, seconds=15, stops=True),
-    Outage("one connection to postgres", _one_connection, lead_seconds=45, seconds=15, late_seconds=CALM_SECONDS),
+    Outage("postgres 2 s slow", rewired(_BOTH, "DATABASE_URL", _postgres, _slow), lead_seconds=25, least_seconds=20),
+    Outage("postgres silent", rewired(_BOTH, "DATABASE_URL", _postgres, _dead), lead_seconds=25, least_seconds=15, stops=True),
+    Outage("one connection to postgres", _one_connection, lead_seconds=45, late_seconds=CALM_SECONDS),
     Outage("provider down for a minute with breaker and backoff a tenth of theirs", _PROVIDER_DOWN, 60, 25, stops=True),
     Outage("provider down for ten minutes", provider(refuse_seconds=620), 600, stops=True, within_seconds=1000),
     Outage("provider answers 503", provider(failure_share=1.0, failure_codes=[503]), 20, stops=True),
     Outage("provider answers 429 with Retry-After for a minute", provider(throttle_share=1.0, retry_after_seconds=3), 60, stops=True),
-    Outage("provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), late_seconds=CALM_SECONDS),
-    Outage("provider resets half of the connections", provider(reset_share=0.5), late_seconds=CALM_SECONDS),
+    Outage(
+        "provider fails for half of the calls", provider(failure_share=0.5, failure_codes=[500, 502, 503]), late_seconds=RETRIED_SECONDS
+    ),
+    Outage("provider resets half of the connections", provider(reset_share=0.5), late_seconds=RETRIED_SECONDS),
     Outage("provider hangs", provider(hang_share=1.0), 10, stops=True),
     Outage("provider answers rubbish", provider(rubbish_share=1.0), 10),
     Outage("provider accepts and drops the answer", provider(drop_share=1.0), 4, is_quick=True),
     Outage("provider accepts and never answers", provider(lose_share=1.0), 10),
     Outage("the wire to the provider is dead", rewired(("dispatcher-service",), "PROVIDER_URL", _simulator, _dead), 10, 12, stops=True),
-    Outage("notifiers come and go", rolling("notifier-service", away_seconds=2), 15, late_seconds=CALM_SECONDS),
+    Outage("notifiers come and go", rolling("notifier-service", away_seconds=2), late_seconds=CALM_SECONDS),
     # There is one gateway here: while it restarts callers get no answer, and nothing worse.
     Outage("rolling restart of gateway", together(called(UNANSWERED), rolling("gateway")), late_seconds=CALM_SECONDS),
-    Outage("rolling restart of user-service", _USER_SERVICE_ROLLING, 20, 15, late_seconds=CALM_SECONDS),
+    Outage("rolling restart of user-service", _USER_SERVICE_ROLLING, lead_seconds=15, late_seconds=CALM_SECONDS),
     *(
         Outage(f"rolling restart of {name}", rolling(name), late_seconds=CALM_SECONDS)
         for name in ("scheduler-service", "notifier-service", "dispatcher-service")
