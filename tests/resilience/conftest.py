@@ -10,6 +10,7 @@ import pytest
 from backing.mesh import Mesh
 from resilience import report
 from resilience.campaign import SETTINGS, Campaign, wait_until
+from resilience.due_topic import unread
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,4 +56,6 @@ def campaign(mesh: Mesh, seed: int, request: pytest.FixtureRequest) -> Iterator[
     # Other people in each scenario: Redis remembers who was greeted in the one before.
     campaign = Campaign(mesh, f"{seed} {request.node.name}")
     yield campaign
+    # A record that is still held would be new to a ledger that has been emptied.
+    wait_until(lambda: unread(mesh.kafka.bootstrap_servers) == 0, 60, "all records to be read")
     campaign.clear()
