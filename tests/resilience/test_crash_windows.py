@@ -21,8 +21,10 @@ from resilience.report import CRASH_WINDOW
 
 GREETINGS, MOVERS = 200, 20
 DUE_IN_SECONDS = 7  # both schedulers have looked by then, and share the work
-#: Calls last, so that offsets are committed, and processes die, while others are under way.
+#: Calls last, so that processes die while others are under way.
 LATENCY_SECONDS = 0.3
+#: Longer than it takes until an offset that is given up for committed is known to the broker: one given up too early is so by then.
+COMMITTED_SECONDS = 1.5
 #: What was on the wire when a process died has reached the provider by then.
 ARRIVAL_SECONDS = 0.2
 #: From the last greeting to the last outcome in the plan; this machine may be busy.
@@ -38,12 +40,14 @@ class Seam:
     """A point between two lines of one service. `needs_changes`: it is come to when users change.
 
     `turns`: so often one of its replicas comes to it in a burst at least; the fault comes at one of these turns.
+    `latency_seconds`: how long calls last.
     """
 
     name: str
     service: str
     needs_changes: bool = False
     turns: int = 3
+    latency_seconds: float = LATENCY_SECONDS
 
 
 SEAMS = [
@@ -56,7 +60,7 @@ SEAMS = [
     Seam("notifier.after_claim", "notifier-service"),
     Seam("dispatcher.before_send", "dispatcher-service", turns=CALLS),
     Seam("dispatcher.after_send", "dispatcher-service", turns=CALLS),
-    Seam("notifier.after_results", "notifier-service"),
+    Seam("notifier.after_results", "notifier-service", latency_seconds=COMMITTED_SECONDS),
     Seam("notifier.after_record", "notifier-service"),
     Seam("notifier.after_outcome", "notifier-service"),
 ]
@@ -151,7 +155,7 @@ def _broken_at(campaign: Campaign, seam: Seam, fault: str, turn: int) -> Iterato
     replica = campaign.mesh.replicas[seam.service][0]
     replica.process.log.unlink(missing_ok=True)
     people = movers(campaign, MOVERS if seam.needs_changes else 0)
-    with _slow_provider(campaign), campaign.armed(replica, seam.name, f"{FAULTS[fault]}@{turn}"):
+    with _slow_provider(campaign, seam.latency_seconds), campaign.armed(replica, seam.name, f"{FAULTS[fault]}@{turn}"):
         ids, due_at = campaign.plan(GREETINGS, due_in=DUE_IN_SECONDS)
         with people.moving_to_today(due_at) as moved:
             wait_until(lambda: taken(replica, seam.name), 30, f"{seam.name} was not reached {turn} times")
@@ -165,8 +169,8 @@ def _broken_at(campaign: Campaign, seam: Seam, fault: str, turn: int) -> Iterato
 
 
 @contextmanager
-def _slow_provider(campaign: Campaign) -> Iterator[None]:
-    campaign.behave(latency_seconds=LATENCY_SECONDS)
+def _slow_provider(campaign: Campaign, latency_seconds: float) -> Iterator[None]:
+    campaign.behave(latency_seconds=latency_seconds)
     try:
         yield
     finally:
