@@ -68,11 +68,15 @@ class Cluster:
         for chart in charts:
             self.kubectl("rollout", "status", f"deployment/{RELEASE}-{chart}", f"--timeout={ROLLOUT_SECONDS}s")
 
-    def upgrade(self, *changes: str, environment: str = ENVIRONMENT) -> None:
-        """Installs or upgrades the mesh, hooks included, and waits until all of it is ready."""
+    def upgrade(self, *changes: str, environment: str = ENVIRONMENT, force_conflicts: bool = False) -> None:
+        """Installs or upgrades the mesh, hooks included, and waits until all of it is ready.
+
+        `force_conflicts`: take back what others have come to own, such as the number of replicas that an HPA has set.
+        """
         chosen = [argument for change in changes for argument in ("--set-json", change)]
         values = str(values_of(environment))
-        self.helm("upgrade", "--install", RELEASE, str(UMBRELLA), "--values", values, *chosen, "--wait", "--timeout", "6m")
+        force = ["--force-conflicts"] if force_conflicts else []
+        self.helm("upgrade", "--install", RELEASE, str(UMBRELLA), "--values", values, *chosen, *force, "--wait", "--timeout", "6m")
 
     def forward(self, target: str, port: int) -> "Forward":
         return Forward(self._environment, target, port)
