@@ -58,7 +58,9 @@ PLANTED = {
         {"dispatcher-service": "a new key for each try"}, crash_window("dispatcher.after_send", "kill"), "was sent and is in no plan"
     ),
     "doubled: a claim without a fence": Planted(
-        {"notifier-service": "without fence"}, crash_window("notifier.after_claim", "pause"), "RELEASED in the ledger"
+        {"notifier-service": "without fence"},
+        crash_window("notifier.after_claim", "pause"),
+        "SENT in the plan and (RELEASED|RETRY) in the ledger",
     ),
     "early: the clocks of the pods decide": Planted(
         {"scheduler-service": "the scheduler's own clock", "notifier-service": "the notifier's own clock"},
