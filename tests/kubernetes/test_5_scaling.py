@@ -17,7 +17,7 @@ PARTITIONS: Final = next(topic.partitions for topic in declared() if topic.name.
 #: Each notifier has so much in hand at once, and no more: what its pods need of the processor is then far from what there is.
 IN_HAND: Final = {"BATCH_RECORDS": 30, "BATCHES_IN_FLIGHT": 2}
 #: More calls than ten notifiers have in hand.
-CALLS: Final = {"CONCURRENCY": 1000, "PROVIDER_URL": "http://{{ .Release.Name }}-simulator:8025"}
+CALLS: Final = 1000
 ANSWER_SECONDS: Final = 1.0
 #: What of a linear gain must be reached. All of them share two cores here: ten take longer over what they do between calls.
 LEAST: Final = {5: 0.9, 10: 0.8}
@@ -44,7 +44,7 @@ def drain_seconds(cluster: Cluster, campaign: Campaign, notifiers: int, messages
         json_change("notifier-service.common.autoscaling.enabled", False),
         json_change("notifier-service.common.replicas", notifiers),
         json_change("notifier-service.common.settings", IN_HAND),
-        json_change("dispatcher-service.common.settings", CALLS),
+        json_change("dispatcher-service.common.settings.CONCURRENCY", CALLS),
         force_conflicts=True,
     )
     cluster.roll_out("notifier-service", "dispatcher-service")

@@ -10,7 +10,7 @@ import pytest
 from backing.mesh import Mesh
 from resilience import report
 from resilience.campaign import SETTINGS, Campaign, wait_until
-from resilience.due_topic import unread
+from resilience.due_topic import wait_until_read
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,5 +57,5 @@ def campaign(mesh: Mesh, seed: int, request: pytest.FixtureRequest) -> Iterator[
     campaign = Campaign(mesh, f"{seed} {request.node.name}")
     yield campaign
     # A record that is still held would be new to a ledger that has been emptied.
-    wait_until(lambda: unread(mesh.kafka.bootstrap_servers) == 0, 60, "all records to be read")
+    wait_until_read(mesh.kafka.bootstrap_servers, 60)
     campaign.clear()

@@ -9,6 +9,7 @@ from uuid import UUID
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from heyday.scheduler.v1.message_due_pb2 import MessageDue
+from resilience.campaign import wait_until
 
 TOPIC: Final = "heyday.scheduler.v1.message-due"
 GROUP: Final = "notifier.due"
@@ -31,6 +32,11 @@ def unread(bootstrap_servers: str) -> int:
         committed = reader.committed(_partitions(reader), timeout=10)
         ends = [reader.get_watermark_offsets(partition, timeout=10)[1] for partition in committed]
     return sum(end - max(partition.offset, 0) for partition, end in zip(committed, ends, strict=True))
+
+
+def wait_until_read(bootstrap_servers: str, within: float, what: str = "all records to be read") -> None:
+    """Raises AssertionError if the notifiers have not committed all records in time."""
+    wait_until(lambda: unread(bootstrap_servers) == 0, within, what)
 
 
 def _all(bootstrap_servers: str) -> list[Message]:

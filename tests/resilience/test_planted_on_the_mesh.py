@@ -12,8 +12,8 @@ import pytest
 
 from invariants import connect
 from resilience import test_crash_windows, test_nine_o_clock, test_races, test_read_again
-from resilience.campaign import Campaign, wait_until
-from resilience.due_topic import unread
+from resilience.campaign import Campaign
+from resilience.due_topic import wait_until_read
 from resilience.sown import sown
 
 Scenario = Callable[[Campaign], None]
@@ -92,6 +92,6 @@ def test_the_scenario_goes_red(campaign: Campaign, planted: Planted) -> None:
 def swept(campaign: Campaign) -> Iterator[None]:
     """Afterwards nothing is left to do, and what was lost is not waited for."""
     yield
-    wait_until(lambda: unread(campaign.mesh.kafka.bootstrap_servers) == 0, 60, "all records to be read")
+    wait_until_read(campaign.mesh.kafka.bootstrap_servers, 60)
     with connect(campaign.mesh, "scheduler") as plan:
         plan.execute("DELETE FROM messages")

@@ -10,8 +10,8 @@ import pytest
 from redis import Redis as Client
 
 from backing import server
-from resilience.campaign import Campaign, wait_until
-from resilience.due_topic import offer_again, unread
+from resilience.campaign import Campaign
+from resilience.due_topic import offer_again, wait_until_read
 from resilience.steady import CALM_SECONDS, check
 
 EARLIER, LATER, MEANWHILE = 60, 60, 40
@@ -73,9 +73,9 @@ def test_what_is_sent_is_not_sent_again(
     meanwhile = campaign.plan_over(MEANWHILE_SECONDS, MEANWHILE, due_in=3)
     with memory(campaign, copy):
         assert offer_again(broker, ids) >= len(ids)
-        wait_until(lambda: unread(broker) == 0, 90, "all records to be read again")
+        wait_until_read(broker, 90, "all records to be read again")
         result = campaign.settle([*ids, *meanwhile], max(meanwhile.values()), within=60)
-        wait_until(lambda: unread(broker) == 0, 90, "all records to be read again")
+        wait_until_read(broker, 90, "all records to be read again")
     check(campaign, "meanwhile", meanwhile, CALM_SECONDS)
     ids += [*meanwhile, *greet(campaign, "afterwards", LATER)]
     assert result.violations == []
